@@ -1,0 +1,8 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+)
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

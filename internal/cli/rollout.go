@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/run/apiv2/runpb"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/kakehi/kakehi/internal/emulator"
+	"github.com/kakehi/kakehi/internal/emulator/store"
+	"github.com/kakehi/kakehi/internal/gcp"
+	"github.com/kakehi/kakehi/internal/local"
+	"github.com/kakehi/kakehi/internal/rollout"
+)
+
+// cloudFlags say which cloud a command talks to.
+type cloudFlags struct {
+	addr, dataDir   string
+	project, region string
+}
+
+func (o *cloudFlags) register(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "data `DIR` of the embedded cloud")
+	f.StringVar(&o.addr, "addr", "", "`HOST:PORT` of a running kakehi dev")
+	f.StringVar(&o.project, "project", "", "Google Cloud `PROJECT`, instead of the embedded cloud")
+	f.StringVar(&o.region, "region", emulator.Defaults().Region, "region in Google Cloud")
+}
+
+// connect returns a client of the cloud that the flags name: Google's, a
+// running kakehi dev, or the embedded cloud of the data directory, opened for
+// this command.
+func (a *app) connect(o cloudFlags) (*gcp.Client, func() error, error) {
+	d := emulator.Defaults()
+	switch {
+	case o.project != "":
+		c := gcp.New(gcp.Options{Project: o.project, Location: o.region})
+		return c, c.Close, nil
+	case o.addr == "":
+		cloud, err := local.Open("127.0.0.1:0", emulator.Options{DataDir: o.dataDir})
+		if err == nil {
+			return cloud.Client, func() error { return closeCloud(cloud) }, nil
+		}
+		addr, readErr := os.ReadFile(filepath.Join(o.dataDir, local.AddrFile))
+		if !errors.Is(err, store.ErrLocked) || readErr != nil {
+			return nil, nil, err
+		}
+		o.addr = strings.TrimSpace(string(addr))
+	}
+	c := gcp.New(gcp.Options{Endpoint: o.addr, Project: d.Project, Location: d.Region})
+	return c, c.Close, nil
+}
+
+func (a *app) rolloutCommand() *cobra.Command {
+	var o cloudFlags
+	cmd := &cobra.Command{
+		Use:   "rollout",
+		Short: "Show, finish or take back the rollout of a service",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError("rollout needs a command: status, promote or rollback")
+		},
+	}
+	o.register(cmd)
+	var output string
+	show := &cobra.Command{
+		Use:   "status SERVICE",
+		Short: "Show how the rollout of a service stands",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.withService(cmd.Context(), o, args[0], func(_ *gcp.Client, _ *runpb.Service, s *rollout.Service) error {
+				summary, err := rollout.Status(s)
+				if err != nil {
+					return err
+				}
+				return a.printRollout(summary, output)
+			})
+		},
+	}
+	show.Flags().StringVarP(&output, "output", "o", "text", "output `FORMAT`: text or json")
+	cmd.AddCommand(show,
+		a.forceCommand(&o, "promote", "Give the candidate all traffic now", rollout.Promote),
+		a.forceCommand(&o, "rollback", "Take the candidate's traffic away now", rollout.RollBack))
+	return cmd
+}
+
+func (a *app) forceCommand(o *cloudFlags, name, short string, action rollout.Action) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   name + " SERVICE",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			return a.withService(ctx, *o, args[0], func(c *gcp.Client, service *runpb.Service, s *rollout.Service) error {
+				answer, err := rollout.Force(s, action, time.Now())
+				if err != nil {
+					return err
+				}
+				if err := applyAnswer(ctx, c, service, answer); err != nil {
+					return err
+				}
+				return a.printRollout(answer.Summary, output)
+			})
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `FORMAT`: text or json")
+	return cmd
+}
+
+// maxClashes is how often a change is tried again when a running rollout wrote
+// the service at the same time.
+const maxClashes = 5
+
+// withService reads a service and calls f with it, again when f found that
+// somebody changed it meanwhile.
+func (a *app) withService(ctx context.Context, o cloudFlags, id string, f func(*gcp.Client, *runpb.Service, *rollout.Service) error) (err error) {
+	client, closeClient, err := a.connect(o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeClient()) }()
+	for try := 1; ; try++ {
+		service, err := client.Service(ctx, id)
+		if err != nil {
+			return denied(fmt.Errorf("read service %s: %w", id, err))
+		}
+		body, err := protojson.Marshal(service)
+		if err != nil {
+			return err
+		}
+		s, err := rollout.ParseService(body)
+		if err != nil {
+			return err
+		}
+		err = f(client, service, s)
+		if status.Code(err) == codes.Aborted && try < maxClashes {
+			continue
+		}
+		return denied(err)
+	}
+}
+
+// denied gives an error of authorization its exit code.
+func denied(err error) error {
+	switch status.Code(err) {
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return exitWith(exitDenied, err)
+	}
+	return err
+}
+
+// applyAnswer writes traffic and annotations with the etag that the service was
+// read with.
+func applyAnswer(ctx context.Context, c *gcp.Client, service *runpb.Service, answer rollout.Answer) error {
+	service.Annotations = answer.Annotations
+	service.Traffic = nil
+	for _, t := range answer.Traffic {
+		target := &runpb.TrafficTarget{
+			Type:     runpb.TrafficTargetAllocationType_TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION,
+			Revision: t.Revision, Percent: int32(t.Percent), Tag: t.Tag,
+		}
+		if t.Revision == "" {
+			target.Type = runpb.TrafficTargetAllocationType_TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+		}
+		service.Traffic = append(service.Traffic, target)
+	}
+	_, err := c.ShiftTraffic(ctx, service)
+	return err
+}
+
+func (a *app) printRollout(s rollout.Summary, output string) error {
+	switch output {
+	case "json":
+		return a.printJSON(s)
+	case "text":
+	default:
+		return usageError("--output takes text or json, not %q", output)
+	}
+	phase := string(s.Phase)
+	if phase == "" {
+		phase = "no rollout yet"
+	}
+	fmt.Fprintf(a.Out, "%s: %s\n", s.Service, phase)
+	if s.Reason != "" {
+		fmt.Fprintf(a.Out, "  %s\n", s.Reason)
+	}
+	for _, t := range s.Traffic {
+		revision := t.Revision
+		if revision == "" {
+			revision = "latest revision"
+		}
+		fmt.Fprintf(a.Out, "  %3d %%  %s", t.Percent, revision)
+		if t.Tag != "" {
+			fmt.Fprintf(a.Out, "  (tag %s)", t.Tag)
+		}
+		fmt.Fprintln(a.Out)
+	}
+	return nil
+}

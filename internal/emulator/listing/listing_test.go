@@ -1,0 +1,98 @@
+package listing
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+type item struct {
+	id  string
+	num int64
+}
+
+func itemFields(i item) Fields {
+	return func(path []string) (any, bool) {
+		switch path[0] {
+		case "id":
+			return i.id, true
+		case "num":
+			if i.num == 0 {
+				return nil, true
+			}
+			return i.num, true
+		}
+		return nil, false
+	}
+}
+
+var items = []item{{"a", 3}, {"b", 1}, {"c", 3}, {"d", 0}, {"e", 2}}
+
+func ids(page []item) string {
+	var b strings.Builder
+	for _, i := range page {
+		b.WriteString(i.id)
+	}
+	return b.String()
+}
+
+func TestPage(t *testing.T) {
+	tests := []struct {
+		name  string
+		q     Query
+		pages []string
+	}{
+		{"default size", Query{Default: 2, Max: 3}, []string{"ab", "cd", "e"}},
+		{"coerced size", Query{Default: 2, Max: 3, PageSize: 100}, []string{"abc", "de"}},
+		{"exact end", Query{Default: 5, Max: 5}, []string{"abcde"}},
+		{"order", Query{Default: 9, Max: 9, OrderBy: "num desc, id"}, []string{"acebd"}},
+		{"stable order", Query{Default: 9, Max: 9, OrderBy: "num"}, []string{"dbeac"}},
+		{"filter", Query{Default: 1, Max: 9, Filter: "num=3"}, []string{"a", "c"}},
+		{"skip", Query{Default: 9, Max: 9, Skip: 3}, []string{"de"}},
+		{"skip beyond", Query{Default: 9, Max: 9, Skip: 30}, []string{""}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			for n, want := range tt.pages {
+				page, next, err := Page(slices.Clone(items), tt.q, itemFields)
+				if err != nil || ids(page) != want {
+					t.Fatalf("page %d: %q, %v; want %q", n, ids(page), err, want)
+				}
+				if (next == "") != (n == len(tt.pages)-1) {
+					t.Fatalf("page %d: next token %q", n, next)
+				}
+				tt.q.PageToken = next
+			}
+		})
+	}
+}
+
+func TestPageErrors(t *testing.T) {
+	_, token, err := Page(slices.Clone(items), Query{Default: 1, Max: 1}, itemFields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		q    Query
+		want string
+	}{
+		{Query{PageSize: -1}, "negative"},
+		{Query{PageToken: "x y"}, "is not one"},
+		{Query{PageToken: "LTEuMA"}, "is not one"},
+		{Query{PageToken: token, Filter: "num=3"}, "another parent, filter"},
+		{Query{OrderBy: "num sideways"}, "expected"},
+		{Query{OrderBy: "nope"}, "unknown field"},
+		{Query{Filter: "nope=1"}, "unknown field"},
+		{Query{Filter: "num"}, "expected a comparison"},
+	}
+	for _, tt := range tests {
+		tt.q.Default, tt.q.Max = 1, 1
+		_, _, err := Page(slices.Clone(items), tt.q, itemFields)
+		if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%+v: %v, want %q", tt.q, err, tt.want)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package workflows
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/kakehi/kakehi/internal/interp"
+)
+
+// host of the addresses of callbacks.
+const host = "https://workflowexecutions.googleapis.com/v1/"
+
+// callbackURL is the address of callback number n, the same in every life of
+// the execution.
+func (r *run) callbackURL(n int) string {
+	execution, err := uuid.Parse(r.name.id)
+	if err != nil {
+		execution = uuid.NewSHA1(uuid.Nil, []byte(r.name.id))
+	}
+	id := uuid.NewSHA1(execution, []byte(strconv.Itoa(n)))
+	return host + r.svc.executionName(r.name) + "/callbacks/" + id.String()
+}
+
+// callback is a callback endpoint as the REST API has it.
+//
+// Source: discovery document of workflowexecutions v1, Callback.
+type callback struct {
+	Name              string   `json:"name"`
+	Method            string   `json:"method"`
+	Waiters           int      `json:"waiters,omitempty,string"`
+	AvailablePayloads []string `json:"availablePayloads,omitempty"`
+}
+
+// restListCallbacks lists the endpoints of an active execution, up to the
+// service's 100.
+func (s *Service) restListCallbacks(req request) (any, error) {
+	name, err := s.parseExecution(req.name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.opts.Auth.Require(req.Context(), "workflows.callbacks.list", s.workflowName(name.workflow)); err != nil {
+		return nil, err
+	}
+	if _, err := s.record(name); err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Callbacks []callback `json:"callbacks,omitempty"`
+	}
+	for _, p := range s.callbackPoints(name) {
+		c := callback{Name: s.executionName(name) + "/callback/" + p.ID, Method: p.Method, Waiters: p.Waiters}
+		for n := range p.Stored {
+			c.AvailablePayloads = append(c.AvailablePayloads, strconv.Itoa(n+1))
+		}
+		answer.Callbacks = append(answer.Callbacks, c)
+	}
+	return answer, nil
+}
+
+func (s *Service) callbackPoints(name executionName) []interp.CallbackPoint {
+	const most = 100
+	live := s.live(name)
+	if live == nil {
+		return nil
+	}
+	points := live.Callbacks()
+	return points[:min(len(points), most)]
+}
+
+// live returns the engine's side of an execution that runs.
+func (s *Service) live(name executionName) *interp.Execution {
+	r := s.run(name)
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live
+}
+
+// restSendCallback delivers a call of a callback endpoint. It answers 200 once
+// the call is journaled, 429 while an earlier call waits to be consumed, and
+// 404 when the execution has ended.
+func (s *Service) restSendCallback(req request) (any, error) {
+	name, err := s.parseExecution(req.name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.opts.Auth.Require(req.Context(), "workflows.callbacks.send", s.workflowName(name.workflow)); err != nil {
+		return nil, err
+	}
+	body, err := readBody(req)
+	if err != nil {
+		return nil, err
+	}
+	live := s.live(name)
+	if live == nil {
+		return nil, notFound(s.executionName(name) + "/callbacks/" + req.id)
+	}
+	header := req.Header.Clone()
+	header.Del("Authorization") // a workflow must not see its caller's token
+	err = live.Callback(req.id, interp.CallbackRequest{
+		Method: req.Method, URL: req.URL.RequestURI(), Query: req.URL.Query(), Header: header, Body: body,
+	})
+	switch {
+	case errors.Is(err, interp.ErrCallbackNotFound):
+		return nil, notFound(s.executionName(name) + "/callbacks/" + req.id)
+	case errors.Is(err, interp.ErrCallbackBusy):
+		return nil, status.Error(codes.ResourceExhausted, "A call of this callback was received already and not consumed yet.")
+	case errors.Is(err, interp.ErrCallbackMethod):
+		return nil, httpError{http.StatusMethodNotAllowed, "The callback was created for another HTTP method than " + req.Method + "."}
+	case err != nil:
+		return nil, internal("deliver callback", err)
+	}
+	return struct{}{}, nil
+}

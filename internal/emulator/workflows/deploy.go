@@ -1,0 +1,276 @@
+package workflows
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	workflowspb "cloud.google.com/go/workflows/apiv1/workflowspb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kakehi/kakehi/internal/emulator/store"
+)
+
+// The tables of the database.
+const (
+	tableWorkflows = "workflows"           // region/id: the newest state
+	tableRevisions = "workflows.revisions" // region/id/revision: a snapshot
+)
+
+// CreateWorkflow deploys a new workflow. As the service does, it answers
+// malformed requests at once and reports bad source and taken names in the
+// operation.
+func (s *Service) CreateWorkflow(ctx context.Context, req *workflowspb.CreateWorkflowRequest) (*longrunningpb.Operation, error) {
+	loc, err := s.parseLocation(req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.opts.Auth.Require(ctx, "workflows.workflows.create", s.locationName(loc)); err != nil {
+		return nil, err
+	}
+	if !workflowID.MatchString(req.GetWorkflowId()) {
+		return nil, invalid("workflow_id", "must have 1-64 letters, digits, underscores and hyphens, start with a letter and end with a letter or digit; got %q", req.GetWorkflowId())
+	}
+	name := workflowName{loc, req.GetWorkflowId()}
+	w := settable(req.GetWorkflow())
+	w.Name = s.workflowName(name)
+	if err := s.validate(w); err != nil {
+		return nil, err
+	}
+	if err := s.actAs(ctx, w); err != nil {
+		return nil, err
+	}
+	s.deploying.Lock()
+	defer s.deploying.Unlock()
+	w, err = s.deploy(name, nil, w)
+	return s.operation(ctx, name, "create", w, err)
+}
+
+// UpdateWorkflow changes the fields of the mask, or all when there is none.
+func (s *Service) UpdateWorkflow(ctx context.Context, req *workflowspb.UpdateWorkflowRequest) (*longrunningpb.Operation, error) {
+	name, err := s.parseWorkflow(req.GetWorkflow().GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.opts.Auth.Require(ctx, "workflows.workflows.update", s.workflowName(name)); err != nil {
+		return nil, err
+	}
+	s.deploying.Lock()
+	defer s.deploying.Unlock()
+	old, err := s.workflow(name)
+	if err != nil {
+		return nil, err
+	}
+	w, err := merge(old, req.GetWorkflow(), req.GetUpdateMask().GetPaths())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.validate(w); err != nil {
+		return nil, err
+	}
+	if w.ServiceAccount != old.ServiceAccount {
+		if err := s.actAs(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	w, err = s.deploy(name, old, w)
+	return s.operation(ctx, name, "update", w, err)
+}
+
+// DeleteWorkflow removes the workflow with its revisions and cancels and
+// removes its executions.
+func (s *Service) DeleteWorkflow(ctx context.Context, req *workflowspb.DeleteWorkflowRequest) (*longrunningpb.Operation, error) {
+	name, err := s.parseWorkflow(req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.opts.Auth.Require(ctx, "workflows.workflows.delete", s.workflowName(name)); err != nil {
+		return nil, err
+	}
+	s.deploying.Lock()
+	defer s.deploying.Unlock()
+	if _, err := s.workflow(name); err != nil {
+		return nil, err
+	}
+	err = s.opts.DB.Update(func(tx *store.Tx) error {
+		if err := deletePrefix(tx, tableRevisions, name.prefix()); err != nil {
+			return err
+		}
+		return tx.Delete(tableWorkflows, name.key())
+	})
+	if err == nil {
+		err = s.deleteExecutions(name)
+	}
+	if err != nil {
+		return nil, internal("delete workflow", err)
+	}
+	return s.operation(ctx, name, "delete", &emptypb.Empty{}, nil)
+}
+
+// deploy builds w and stores it; old is nil for a new workflow.
+func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*workflowspb.Workflow, error) {
+	if old == nil {
+		if _, err := s.workflow(name); err == nil {
+			return nil, status.Errorf(codes.AlreadyExists, "workflow %s already exists", s.workflowName(name))
+		}
+	}
+	now := timestamppb.New(time.Now())
+	w.State = workflowspb.Workflow_ACTIVE
+	w.UpdateTime = now
+	changed := old == nil || newRevision(old, w)
+	if changed {
+		program, err := compile(w.GetSourceContents())
+		if err != nil {
+			return nil, err
+		}
+		w.RevisionId = nextRevision(old.GetRevisionId())
+		w.RevisionCreateTime = now
+		s.programs.put(name, w.RevisionId, program)
+	}
+	if old == nil {
+		w.CreateTime = now
+	}
+	err := s.opts.DB.Update(func(tx *store.Tx) error {
+		if changed {
+			if err := tx.PutProto(tableRevisions, name.prefix()+w.RevisionId, w); err != nil {
+				return err
+			}
+		}
+		return tx.PutProto(tableWorkflows, name.key(), w)
+	})
+	if err != nil {
+		return nil, internal("store workflow", err)
+	}
+	return w, nil
+}
+
+// newRevision reports whether an update makes a new revision. Environment
+// variables and the key belong to a revision, so they count although the
+// field documentation names source and service account only.
+func newRevision(old, w *workflowspb.Workflow) bool {
+	return old.GetSourceContents() != w.GetSourceContents() ||
+		old.ServiceAccount != w.ServiceAccount ||
+		old.CryptoKeyName != w.CryptoKeyName ||
+		!maps.Equal(old.UserEnvVars, w.UserEnvVars)
+}
+
+// nextRevision counts on from a revision such as 000001-a4d.
+func nextRevision(old string) string {
+	ordinal, _, _ := strings.Cut(old, "-")
+	n, _ := strconv.Atoi(ordinal) // "" counts from 0
+	var random [2]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return fmt.Sprintf("%06d-%03x", n+1, (int(random[0])<<8|int(random[1]))&0xfff)
+}
+
+// settable copies the fields that a caller may set.
+func settable(w *workflowspb.Workflow) *workflowspb.Workflow {
+	out := &workflowspb.Workflow{}
+	for _, path := range mutable {
+		copyField(out, w, path)
+	}
+	return out
+}
+
+// mutable lists the fields of an update mask. The source is a oneof.
+var mutable = []string{
+	"description", "labels", "service_account", "source_contents", "crypto_key_name",
+	"call_log_level", "user_env_vars", "execution_history_level",
+}
+
+// merge applies the fields that paths name to a copy of old.
+func merge(old, change *workflowspb.Workflow, paths []string) (*workflowspb.Workflow, error) {
+	if len(paths) == 0 || len(paths) == 1 && paths[0] == "*" {
+		paths = mutable
+	}
+	w := proto.CloneOf(old)
+	for _, path := range paths {
+		field, _, _ := strings.Cut(path, ".") // labels.env means labels
+		field = snake(field)
+		if !copyField(w, change, field) {
+			return nil, invalid("update_mask", "unknown or immutable field %q; fields that can change: %s", path, strings.Join(mutable, ", "))
+		}
+	}
+	return w, nil
+}
+
+// snake turns the JSON form of a field name into the one of protobuf.
+func snake(name string) string {
+	var b strings.Builder
+	for _, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			b.WriteByte('_')
+			r += 'a' - 'A'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// copyField copies one mutable field and reports whether there is such a one.
+func copyField(to, from *workflowspb.Workflow, field string) bool {
+	for _, m := range mutable {
+		if m != field {
+			continue
+		}
+		dst, src := to.ProtoReflect(), from.ProtoReflect()
+		fd := dst.Descriptor().Fields().ByTextName(field)
+		if src.IsValid() && src.Has(fd) {
+			dst.Set(fd, src.Get(fd))
+		} else {
+			dst.Clear(fd)
+		}
+		return true
+	}
+	return false
+}
+
+// operation wraps the end of a change; errors of the database are answered at
+// once.
+func (s *Service) operation(ctx context.Context, name workflowName, verb string, response proto.Message, err error) (*longrunningpb.Operation, error) {
+	if status.Code(err) == codes.Internal {
+		return nil, err
+	}
+	now := timestamppb.New(time.Now())
+	metadata := &workflowspb.OperationMetadata{
+		CreateTime: now, EndTime: now, Target: s.workflowName(name), Verb: verb, ApiVersion: "v1",
+	}
+	return s.opts.Ops.Done(ctx, s.locationName(name.location), metadata, response, err)
+}
+
+// workflow reads the newest state of a workflow.
+func (s *Service) workflow(name workflowName) (*workflowspb.Workflow, error) {
+	w := &workflowspb.Workflow{}
+	err := s.opts.DB.View(func(tx *store.Tx) error { return tx.GetProto(tableWorkflows, name.key(), w) })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, notFound(s.workflowName(name))
+	}
+	if err != nil {
+		return nil, internal("read workflow", err)
+	}
+	return w, nil
+}
+
+func deletePrefix(tx *store.Tx, table, prefix string) error {
+	var keys []string
+	tx.Scan(table, prefix, func(key string, _ []byte) bool {
+		keys = append(keys, key)
+		return true
+	})
+	for _, key := range keys {
+		if err := tx.Delete(table, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}

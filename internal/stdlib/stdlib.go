@@ -1,0 +1,89 @@
+// Package stdlib is the standard library of Cloud Workflows: a table from
+// names to functions for package interp.
+//
+// Source: cloud.google.com/workflows/docs/reference/stdlib/overview. Where the
+// pages leave behaviour open, the function says what was chosen.
+package stdlib
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/workflow"
+)
+
+// Entry is a function or named value of the library.
+type Entry struct {
+	Name    string
+	Func    interp.Func
+	Doc     string // address of its reference page
+	Example string // a call of it, as an expression or the text of a call step
+}
+
+const reference = "https://cloud.google.com/workflows/docs/reference/"
+
+// Entries returns the library, sorted by name. Connectors are not in it but
+// for the helpers that no API method stands behind: see [Connectors].
+func Entries() []Entry {
+	return slices.Clone(entries)
+}
+
+var entries = func() []Entry {
+	all := slices.Concat(helpers, codecs, texts, collections, numbers, times, system, events, requests, retries, executions, secrets)
+	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	for i := range all {
+		module, function, ok := strings.Cut(all[i].Name, ".")
+		if !ok {
+			module, function = "expression-helpers", ""
+		}
+		all[i].Doc = strings.TrimSuffix(reference+"stdlib/"+module+"/"+function, "/")
+		if all[i].Func.Connector {
+			all[i].Doc = reference + "googleapis/" + strings.Split(all[i].Name, ".")[1] + "/Overview"
+		}
+	}
+	return all
+}()
+
+var byName = func() map[string]*interp.Func {
+	m := make(map[string]*interp.Func, len(entries))
+	for i := range entries {
+		m[entries[i].Name] = &entries[i].Func
+	}
+	return m
+}()
+
+// Funcs returns the library for [interp.New], connectors included. A connector
+// that is not emulated is there as well, and fails when it is called.
+func Funcs() interp.Library {
+	return func(name string) (*interp.Func, bool) {
+		if fn, ok := byName[name]; ok {
+			return fn, true
+		}
+		return connector(name)
+	}
+}
+
+// Names lists the names of the library, sorted, without connectors.
+func Names() []string {
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name
+	}
+	return names
+}
+
+// Signature describes a function for [workflow.Check]. It knows no connectors
+// but those in the table, whose arguments are not those of an API method.
+func Signature(name string) (workflow.Signature, bool) {
+	fn, ok := byName[name]
+	if !ok {
+		return workflow.Signature{}, false
+	}
+	return workflow.Signature{
+		Params:   fn.Params,
+		Required: fn.Required,
+		Blocking: fn.Start != nil && !fn.Connector,
+		Value:    fn.Value != nil,
+	}, true
+}

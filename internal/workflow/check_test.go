@@ -1,0 +1,150 @@
+package workflow
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/kakehi/kakehi/internal/diag"
+)
+
+// errorsIn returns the codes of the errors in a source.
+func errorsIn(t *testing.T, src string) []string {
+	t.Helper()
+	f, err := Parse("f", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	for _, d := range Check(f, testOptions([]byte(src))) {
+		if d.Severity == diag.Error {
+			codes = append(codes, d.Code)
+		}
+	}
+	return codes
+}
+
+// TestLimits puts definitions on each limit and one beyond it.
+func TestLimits(t *testing.T) {
+	l := DefaultLimits()
+	repeat := func(format string, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		limit int
+		src   func(n int) string
+	}{
+		"assignments": {l.Assignments, func(n int) string { return "- a:\n    assign:\n" + repeat("      - x%d: 1\n", n) }},
+		"conditions": {l.Conditions, func(n int) string {
+			return "- a:\n    switch:\n" + repeat("      - condition: ${1 == %d}\n        next: end\n", n)
+		}},
+		"expression length": {l.ExpressionLength, func(n int) string { return "- a: {return: '${\"" + strings.Repeat("é", n-2) + "\"}'}" }},
+		"branches": {l.MaxBranches, func(n int) string {
+			return "- a:\n    parallel:\n      branches:\n" + repeat("        - b%[1]d: {steps: [{s%[1]d: {call: sys.now}}]}\n", n)
+		}},
+		"main's parameters": {l.MainParams, func(n int) string {
+			return "main:\n  params: [" + repeat("a%d, ", n) + "]\n  steps: [{a: {next: end}}]\n"
+		}},
+		"source": {l.SourceBytes, func(n int) string { return fmt.Sprintf("%-*s", n, "- a: {next: end}\n") }},
+	} {
+		if codes := errorsIn(t, c.src(c.limit)); len(codes) > 0 {
+			t.Errorf("%s: %d is refused: %v", name, c.limit, codes)
+		}
+		if codes := errorsIn(t, c.src(c.limit+1)); !reflect.DeepEqual(codes, []string{"limit"}) {
+			t.Errorf("%s: %d gives %v, want a limit error", name, c.limit+1, codes)
+		}
+	}
+}
+
+// TestBuiltExpressionLength measures expressions that were not parsed.
+func TestBuiltExpressionLength(t *testing.T) {
+	src := "- a: {return: '${\"" + strings.Repeat("x", 500) + "\"}'}"
+	f, err := Parse("f", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := f.Workflows[0].Steps[0].Do.(*Return).Value.(*Expr)
+	if e.Width != 502 {
+		t.Errorf("the width is %d, want 502", e.Width)
+	}
+	e.Width = 0
+	if l := Check(f, CheckOptions{}); len(l) != 1 || l[0].Code != "limit" {
+		t.Errorf("got %v, want one limit error", l)
+	}
+}
+
+func TestLimitsData(t *testing.T) {
+	var data struct {
+		Source, Date string
+		Notes        map[string]string
+		Limits       Limits
+	}
+	d := json.NewDecoder(bytes.NewReader(limitsJSON))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&data); err != nil {
+		t.Fatal(err)
+	}
+	if data.Source == "" || len(data.Date) != len("2026-01-01") {
+		t.Errorf("no source (%q) or no date (%q)", data.Source, data.Date)
+	}
+	v := reflect.ValueOf(data.Limits)
+	for i := range v.NumField() {
+		if v.Field(i).Int() <= 0 {
+			t.Errorf("limit %s is %d", v.Type().Field(i).Name, v.Field(i).Int())
+		}
+	}
+	if data.Limits != DefaultLimits() {
+		t.Error("DefaultLimits differs from the file")
+	}
+}
+
+// TestCheckWithoutFunctions checks what can be checked when the standard
+// library is not at hand.
+func TestCheckWithoutFunctions(t *testing.T) {
+	f, err := Parse("f", []byte("- a: {call: any.thing, args: {x: '${other.thing(1)}', y: '${some.value}', z: '${nothing}'}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := Check(f, CheckOptions{}); len(l) != 1 || l[0].Code != "unknown-name" {
+		t.Errorf("got %v, want nothing but the unknown name", l)
+	}
+}
+
+func TestOwnLimits(t *testing.T) {
+	f, err := Parse("f", []byte("- a: {assign: [{x: 1}, {y: 1}]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := DefaultLimits()
+	limits.Assignments = 1
+	if l := Check(f, CheckOptions{Limits: &limits}); len(l) != 1 || l[0].Code != "limit" {
+		t.Errorf("got %v, want one limit error", l)
+	}
+}
+
+func TestWalk(t *testing.T) {
+	f, err := Parse("f", []byte(`
+- a: {steps: [{b: {switch: [{condition: true, steps: [{c: {next: end}}]}]}}]}
+- d: {for: {value: v, in: [], steps: [{e: {try: {call: f}, except: {steps: [{g: {next: end}}]}}}]}}
+- h: {parallel: {branches: [{x: {steps: [{i: {next: end}}]}}, {y: {steps: []}}]}}
+- j: {parallel: {for: {value: v, in: [], steps: [{k: {next: end}}]}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	Walk(f.Workflows[0].Steps, func(s *Step) bool {
+		names = append(names, s.Name)
+		return s.Name != "j"
+	})
+	if got, want := strings.Join(names, " "), "a b  c d e  g h i j"; got != want {
+		t.Errorf("walked %q, want %q", got, want)
+	}
+}
