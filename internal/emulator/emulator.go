@@ -103,7 +103,9 @@ func (e *Emulator) assemble() (err error) {
 	if e.auth, err = iam.Open(e.db, e.Project, e.Number); err != nil {
 		return err
 	}
-	e.ops = operations.New(e.db)
+	if e.ops, err = operations.Open(e.db); err != nil {
+		return err
+	}
 	e.logs = logging.New(e.db, e.auth)
 	if e.gateway, err = gateway.New(gateway.Options{
 		Auth: e.auth, Ops: e.ops, Dir: e.DataDir, Region: e.Region, AllowNetwork: e.allowed,

@@ -96,7 +96,10 @@ func start(t *testing.T, allowed func(host string) bool) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ops := operations.New(db)
+	ops, err := operations.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
 	g, err := New(Options{Auth: auth, Ops: ops, Dir: dir, AllowNetwork: allowed})
 	if err != nil {
 		t.Fatal(err)

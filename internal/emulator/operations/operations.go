@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,6 +33,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	running map[string]*run // by operation name
+	orphans map[string]bool // unfinished when the store was opened, and not taken up since
 	wg      sync.WaitGroup
 }
 
@@ -40,9 +43,16 @@ type run struct {
 	done   chan struct{} // closed when the outcome is stored
 }
 
-// New returns the operations of a database.
-func New(db *store.DB) *Store {
-	return &Store{db: db, running: map[string]*run{}}
+// Open returns the operations of a database. Those that an earlier process left
+// unfinished wait for their owners to Resume or Adopt them, until AbortRest.
+func Open(db *store.DB) (*Store, error) {
+	s := &Store{db: db, running: map[string]*run{}, orphans: map[string]bool{}}
+	return s, s.scan("", func(op *longrunningpb.Operation) bool {
+		if !op.Done {
+			s.orphans[op.Name] = true
+		}
+		return true
+	})
 }
 
 // Done records an operation that has ended already, with response or, if it is
@@ -97,19 +107,6 @@ func (s *Store) Run(parent string, metadata proto.Message, f Work) (*longrunning
 	return op, nil
 }
 
-// Unfinished returns the operations that were running when the process ended
-// and have not been resumed. Their owners call it at the start.
-func (s *Store) Unfinished() ([]*longrunningpb.Operation, error) {
-	var open []*longrunningpb.Operation
-	err := s.scan("", func(op *longrunningpb.Operation) bool {
-		if !op.Done && s.runOf(op.Name) == nil {
-			open = append(open, op)
-		}
-		return true
-	})
-	return open, err
-}
-
 // Adopt says that the owner of an unfinished operation goes on with it and will
 // Finish it.
 func (s *Store) Adopt(name string) { s.open(name, func() {}) }
@@ -128,14 +125,16 @@ func (s *Store) Resume(name string, f Work) error {
 }
 
 // AbortRest ends, as ABORTED, the operations that a crash interrupted and that
-// nobody has resumed. It is called once all services have started.
+// nobody has taken up. It is called once all services have started.
 func (s *Store) AbortRest() error {
-	open, err := s.Unfinished()
-	for _, op := range open {
-		finish(op, nil, status.Error(codes.Aborted, "The operation was interrupted by a restart of the embedded cloud."))
-		err = errors.Join(err, s.put(op))
+	s.mu.Lock()
+	rest := slices.Sorted(maps.Keys(s.orphans))
+	s.mu.Unlock()
+	var failed []error
+	for _, name := range rest {
+		failed = append(failed, s.Finish(name, nil, status.Error(codes.Aborted, "The operation was interrupted by a restart of the embedded cloud.")))
 	}
-	return err
+	return errors.Join(failed...)
 }
 
 // Get returns an operation; its error is NOT_FOUND in Google's words.
@@ -192,6 +191,7 @@ func (s *Store) open(name string, cancel context.CancelFunc) *run {
 	if s.running == nil {
 		return nil
 	}
+	delete(s.orphans, name)
 	r := &run{cancel: cancel, done: make(chan struct{})}
 	s.running[name] = r
 	return r
@@ -201,6 +201,7 @@ func (s *Store) open(name string, cancel context.CancelFunc) *run {
 func (s *Store) close(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	delete(s.orphans, name)
 	if r := s.running[name]; r != nil {
 		delete(s.running, name)
 		close(r.done)

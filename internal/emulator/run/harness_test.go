@@ -179,7 +179,11 @@ func openCloud(t *testing.T, dir string, change func(*Options)) *cloud {
 		t.Fatal(err)
 	}
 	installSelf(t, dir)
-	c := &cloud{t: t, dir: dir, db: db, auth: auth, ops: operations.New(db), logs: &memoryLogs{}}
+	ops, err := operations.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cloud{t: t, dir: dir, db: db, auth: auth, ops: ops, logs: &memoryLogs{}}
 	options := Options{DB: db, Auth: auth, Ops: c.ops, Runtime: process, Logs: c.logs, Project: project, Number: number, Region: "us-central1"}
 	if change != nil {
 		change(&options)

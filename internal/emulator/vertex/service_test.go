@@ -144,7 +144,10 @@ func boot(t *testing.T, dir string, change ...func(*Options)) *cloud {
 		t.Fatal(err)
 	}
 	c := &cloud{t: t, dir: dir, db: db, auth: auth, logs: &recorder{}, image: installImage(t, dir)}
-	ops := operations.New(db)
+	ops, err := operations.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
 		DB: db, Auth: auth, Ops: ops, Runtime: process, Logs: c.logs,
 		Project: project, Number: number, Region: "us-central1",

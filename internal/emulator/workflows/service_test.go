@@ -79,7 +79,10 @@ func boot(t *testing.T, dir string, transport http.RoundTripper, change ...func(
 		t.Fatal(err)
 	}
 	c := &cloud{t: t, db: db, auth: auth, logs: &recorder{}}
-	ops := operations.New(db)
+	ops, err := operations.Open(db)
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := Options{
 		DB: db, Auth: auth, Ops: ops, Logs: c.logs, Transport: transport,
 		Project: project, Number: number, Region: "us-central1",
