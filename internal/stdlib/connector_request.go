@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,7 +143,7 @@ func fill(template string, args *value.Map) (string, error) {
 	}
 }
 
-var escape = regexp.MustCompile(`^%[0-9A-Fa-f]{2}`)
+var escape = lazyregexp.New(`^%[0-9A-Fa-f]{2}`)
 
 // escapePath escapes what cannot stand in a path: reserved expansion of
 // RFC 6570.

@@ -40,7 +40,7 @@ func (s *Service) Knative() http.Handler {
 	mux.Handle("GET "+location+"/services/{verb}", k.handler(k.getPolicy))
 	mux.Handle("POST "+location+"/services/{verb}", k.handler(k.policyVerb))
 	mux.Handle("/", k.handler(func(r *http.Request) (any, error) {
-		return nil, status.Errorf(codes.NotFound, "The embedded Cloud Run has no %s %s.", r.Method, r.URL.Path)
+		return nil, rest.Missing(codes.NotFound, "The embedded Cloud Run has no %s %s.", r.Method, r.URL.Path)
 	}))
 	return mux
 }
