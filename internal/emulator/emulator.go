@@ -157,7 +157,7 @@ func (e *Emulator) register() {
 	for _, pattern := range workflows.RESTPatterns() {
 		g.Handle(pattern, e.Workflows.REST())
 	}
-	for _, path := range []string{"apis/{rest...}", "v1/projects/{project}/locations/{location}/services/{rest...}", "v1/projects/{project}/locations/{location}/services"} {
+	for _, path := range []string{"apis/{rest...}", "v1/projects/{project}/locations/{location}/services/{rest...}", "v1/projects/{project}/locations/{location}/services", "v1/projects/{project}/locations/{location}/jobs/{verb}"} {
 		g.Handle("run.googleapis.com/"+path, e.run.Knative())
 	}
 	g.Handle("storage.googleapis.com/", e.Storage)
