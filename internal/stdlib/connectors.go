@@ -64,7 +64,7 @@ func Connectors(name string) []string {
 // methodSignature describes the connector of a method. A message among the
 // parameters is one argument, by the first part of its fields' names.
 func methodSignature(m *discovery.Method) workflow.Signature {
-	sig := workflow.Signature{Blocking: true, Connector: true}
+	sig := workflow.Signature{Blocking: true, Connector: true, Scopes: m.Scopes}
 	add := func(name string) {
 		if !slices.Contains(sig.Params, name) {
 			sig.Params = append(sig.Params, name)

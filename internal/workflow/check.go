@@ -22,6 +22,9 @@ type Signature struct {
 	// Connector marks a function that calls a method of an API. What is wrong
 	// with its arguments is a warning: the API decides.
 	Connector bool
+	// Scopes are the OAuth2 scopes of which the method asks for one; none if
+	// they are not known.
+	Scopes []string
 }
 
 // CheckOptions says what Check knows about the definition's surroundings.

@@ -89,6 +89,7 @@ func (r *routine) args(c *Call, sig Signature) {
 		}
 		if sig.Connector && name == "connector_params" {
 			r.settings(name, e.Value)
+			r.scopes(c.Func, e.Value, sig.Scopes)
 		}
 	}
 	for i, name := range sig.Params {
@@ -141,6 +142,43 @@ func (r *routine) settings(of string, n Node) {
 		}
 		r.settings(name, e.Value)
 	}
+}
+
+// scopes checks the scopes in connector_params that are written out: without
+// one that the method accepts, its API refuses the call.
+func (r *routine) scopes(function string, params Node, accepted []string) {
+	m, ok := params.(*Map)
+	if !ok || len(accepted) == 0 {
+		return
+	}
+	for _, e := range m.Entries {
+		if key, ok := e.Key.(*Lit); !ok || key.Value != "scopes" {
+			continue
+		}
+		given, known := writtenScopes(e.Value)
+		if known && len(given) > 0 && !slices.ContainsFunc(given, func(s string) bool { return slices.Contains(accepted, s) }) {
+			r.warnf(e.Value.Pos(), "scope", "it accepts "+strings.Join(accepted, ", "), "'%s' accepts none of the scopes", function)
+		}
+	}
+}
+
+// writtenScopes reads scopes as a text or a list of texts; false if they are
+// known at run time only.
+func writtenScopes(n Node) ([]string, bool) {
+	nodes := []Node{n}
+	if l, ok := n.(*List); ok {
+		nodes = l.Items
+	}
+	var scopes []string
+	for _, n := range nodes {
+		lit, ok := n.(*Lit)
+		if !ok {
+			return nil, false
+		}
+		text, _ := lit.Value.(string)
+		scopes = append(scopes, strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ' ' })...)
+	}
+	return scopes, true
 }
 
 // count checks the number of arguments given by position.

@@ -72,7 +72,7 @@ experimental.executions.run workflow_id location? project_id? argument? !
 experimental.executions.map workflow_id arguments location? project_id? !
 gke.request cluster_id path method? project? location? timeout? body? headers? query? ! ~
 googleapis.secretmanager.v1.projects.secrets.versions.accessString secret_id version? project_id? ~
-googleapis.storage.v1.objects.get bucket object alt? generation? connector_params? ! ~
+googleapis.storage.v1.objects.get bucket object alt? generation? connector_params? ! ~ scope:devstorage
 googleapis.storage.v1.objects.list bucket prefix? connector_params? ! ~
 `
 
@@ -84,6 +84,10 @@ func testOptions(src []byte) CheckOptions {
 		words := strings.Fields(line)
 		var sig Signature
 		for _, w := range words[1:] {
+			if scope, ok := strings.CutPrefix(w, "scope:"); ok {
+				sig.Scopes = append(sig.Scopes, scope)
+				continue
+			}
 			switch name, optional := strings.CutSuffix(w, "?"); {
 			case w == "!":
 				sig.Blocking = true
