@@ -69,8 +69,30 @@ func newMethodCall(name string, m *discovery.Method, args *value.Map) (*methodCa
 	if given(body) && !m.Body {
 		return nil, value.Errorf(value.TypeError, "%s has no parameter named \"body\"", name)
 	}
+	if m.API.Name == "workflowexecutions" && strings.HasSuffix(m.Name, ".executions.create") {
+		body = withoutBacklog(body)
+	}
 	call.body, err = connectorBody(body, media, call.header)
 	return call, err
+}
+
+// withoutBacklog completes the body of an execution: one that a connector
+// starts is refused at the quota unless it asks to be queued.
+//
+// Source: cloud.google.com/workflows/quotas.
+func withoutBacklog(body value.Value) value.Value {
+	const key = "disableConcurrencyQuotaOverflowBuffering"
+	m, ok := body.(*value.Map)
+	if !given(body) {
+		m, ok = value.NewMap(), true
+	}
+	if !ok {
+		return body
+	}
+	if _, set := m.Get(key); set {
+		return m
+	}
+	return m.Copy().Put(key, value.Bool(true))
 }
 
 var regionName = lazyregexp.New(`^[a-z0-9-]+$`)

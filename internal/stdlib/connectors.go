@@ -76,7 +76,7 @@ func methodSignature(m *discovery.Method) workflow.Signature {
 		}
 	}
 	region := m.API.Region
-	if region.Required {
+	if region.Required || region.Param != "" && region.Default == "" && !strings.HasSuffix(m.Name, ".list") { // the host without a region only lists
 		add(region.Param)
 	}
 	sig.Required = len(sig.Params)

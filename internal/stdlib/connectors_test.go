@@ -118,7 +118,7 @@ func TestConnectors(t *testing.T) {
 			answers: []string{`200 {"name":"e","state":"ACTIVE"}`, `200 {"name":"e","state":"SUCCEEDED","result":"{\"a\":[1]}"}`},
 			want:    `{"a":[1]}`,
 			requests: []string{
-				`POST https://workflowexecutions.googleapis.com/v1/` + env + `/workflows/w/executions Authorization=Bearer access:cloud-platform Content-Type=application/json; charset=utf-8 {"disableConcurrencyQuotaOverflowBuffering":true,"argument":"{\"n\":1}"}`,
+				`POST https://workflowexecutions.googleapis.com/v1/` + env + `/workflows/w/executions Authorization=Bearer access:cloud-platform Content-Type=application/json; charset=utf-8 {"argument":"{\"n\":1}","disableConcurrencyQuotaOverflowBuffering":true}`,
 				`GET https://workflowexecutions.googleapis.com/v1/e Authorization=Bearer access:cloud-platform`,
 			},
 			took: time.Second,
@@ -235,6 +235,9 @@ func TestConnectorRequests(t *testing.T) {
 		{`cloudtasks.v2.projects.locations.queues.tasks.create, args: {parent: projects/p/locations/l/queues/q, body: {task: {}}}`, `POST https://cloudtasks.googleapis.com/v2/projects/p/locations/l/queues/q/tasks {"task":{}}`},
 		{`bigquery.v2.jobs.getQueryResults, args: {projectId: p, jobId: j, startIndex: "7", fields: rows, later: [x, y]}`, `GET https://bigquery.googleapis.com/bigquery/v2/projects/p/queries/j?startIndex=7&fields=rows&later=x&later=y`},
 		{`secretmanager.v1.projects.secrets.addVersionString, args: {secret_id: s, data: hi}`, `POST https://secretmanager.googleapis.com/v1/projects/p/secrets/s:addVersion {"payload":{"data":"aGk="}}`},
+		{`workflowexecutions.v1.projects.locations.workflows.executions.create, args: {parent: projects/p/locations/l/workflows/w, body: {argument: "1"}}`, `POST https://workflowexecutions.googleapis.com/v1/projects/p/locations/l/workflows/w/executions {"argument":"1","disableConcurrencyQuotaOverflowBuffering":true}`},
+		{`workflowexecutions.v1.projects.locations.workflows.executions.create, args: {parent: projects/p/locations/l/workflows/w}`, `POST https://workflowexecutions.googleapis.com/v1/projects/p/locations/l/workflows/w/executions {"disableConcurrencyQuotaOverflowBuffering":true}`},
+		{`workflowexecutions.v1.projects.locations.workflows.executions.create, args: {parent: projects/p/locations/l/workflows/w, body: {disableConcurrencyQuotaOverflowBuffering: false}}`, `POST https://workflowexecutions.googleapis.com/v1/projects/p/locations/l/workflows/w/executions {"disableConcurrencyQuotaOverflowBuffering":false}`},
 		// Storage.
 		{`storage.v1.buckets.insert, args: {project: p, body: {name: b}}`, `POST https://storage.googleapis.com/storage/v1/b?project=p {"name":"b"}`},
 		{`storage.v1.buckets.insert, args: {body: {name: b}}`, `! TypeError`},
@@ -335,7 +338,8 @@ func TestFailedOperation(t *testing.T) {
 func TestConnectorSignatures(t *testing.T) {
 	for _, c := range []struct{ name, required, more string }{
 		{"aiplatform.v1.projects.locations.customJobs.create", "parent region", "body connector_params"},
-		{"run.v1.namespaces.jobs.run", "name", "location body connector_params"},
+		{"run.v1.namespaces.jobs.run", "name location", "body connector_params"},
+		{"run.v1.namespaces.jobs.list", "parent", "location"},
 		{"firestore.v1.projects.databases.documents.patch", "name", "updateMask currentDocument body"},
 		{"storage.v1.objects.get", "bucket object", "alt generation"},
 		{"secretmanager.v1.projects.secrets.versions.accessString", "secret_id", "version project_id"},

@@ -54,7 +54,7 @@ func workflowPath(c *interp.Context, workflow, location, project value.Value) (s
 // create starts a child execution. Its argument travels as JSON text; a null
 // one is left out.
 func (k *conversation) create(parent string, argument value.Value, then func(value.Value) interp.Next) interp.Next {
-	body := value.NewMap().Put("disableConcurrencyQuotaOverflowBuffering", value.Bool(true))
+	body := value.NewMap()
 	if given(argument) {
 		text, err := value.ToJSON(argument)
 		if err != nil {
@@ -63,7 +63,7 @@ func (k *conversation) create(parent string, argument value.Value, then func(val
 		body.Put("argument", value.String(text))
 	}
 	h := http.Header{"User-Agent": {userAgent}, "Content-Type": {"application/json; charset=utf-8"}}
-	return k.send(http.MethodPost, executionsBase+parent+"/executions", h, value.MustJSON(body), then)
+	return k.send(http.MethodPost, executionsBase+parent+"/executions", h, value.MustJSON(withoutBacklog(body)), then)
 }
 
 // runExecution runs a child workflow and returns its decoded result.

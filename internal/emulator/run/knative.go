@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
@@ -70,11 +71,19 @@ func (k knative) scope(r *http.Request) (serviceName, error) {
 		host, _, _ := strings.Cut(r.Host, ":")
 		if region, _, ok := strings.Cut(host, "-run."); ok {
 			location = region
+		} else if host == "run.googleapis.com" && !isList(r) {
+			return serviceName{}, status.Error(codes.NotFound, "Requested entity was not found. The host without a region only lists: call REGION-run.googleapis.com, which the argument location of a connector does.")
 		}
 	}
 	n, err := k.parseParent("projects/" + r.PathValue("project") + "/locations/" + location)
 	n.id = r.PathValue("service")
 	return n, err
+}
+
+// isList says whether a request lists a collection.
+func isList(r *http.Request) bool {
+	collection := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	return r.Method == http.MethodGet && slices.Contains([]string{"services", "revisions", "jobs", "executions", "tasks"}, collection)
 }
 
 func (k knative) listServices(r *http.Request) (any, error) {
