@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
@@ -180,15 +181,22 @@ func (s *Service) resumeExecutions() error {
 	var orphans []string
 	states := map[string]runState{}
 	err := s.DB.View(func(tx *store.Tx) error {
-		return scan(tx, executionsTable, "", func() *runpb.Execution { return &runpb.Execution{} }, func(x *runpb.Execution) {
+		var damaged error
+		err := scan(tx, executionsTable, "", func() *runpb.Execution { return &runpb.Execution{} }, func(x *runpb.Execution) {
 			n := s.stored(x.Name)
+			st, failure := readRun(tx, n)
 			if _, err := s.readJob(tx, n); status.Code(err) == codes.NotFound {
 				orphans = append(orphans, x.Name)
-			} else if x.CompletionTime == nil {
-				unfinished = append(unfinished, x)
-				states[x.Name], _ = readRun(tx, n)
+				return
+			} else if err != nil || failure != nil {
+				damaged = errors.Join(damaged, err, failure)
+				return
+			}
+			if x.CompletionTime == nil {
+				unfinished, states[x.Name] = append(unfinished, x), st
 			}
 		})
+		return errors.Join(err, damaged)
 	})
 	if err != nil {
 		return err
