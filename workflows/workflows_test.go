@@ -66,7 +66,7 @@ func checkDeployable(t *testing.T, text []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := workflow.Check(f, workflow.CheckOptions{Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Source: text})
+	found := workflow.Check(f, workflow.CheckOptions{Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors, Source: text})
 	if len(found) > 0 {
 		t.Errorf("it would not be deployed:\n%s", found.Error())
 	}

@@ -69,7 +69,7 @@ func checkFile(file string) (diag.List, error) {
 
 // checkWorkflow makes the checks of a deploy.
 func checkWorkflow(f *workflow.File, src []byte) diag.List {
-	return workflow.Check(f, workflow.CheckOptions{Source: src, Functions: stdlib.Signature, FunctionNames: stdlib.Names()})
+	return workflow.Check(f, workflow.CheckOptions{Source: src, Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors})
 }
 
 // asList turns any error about a file into diagnostics.

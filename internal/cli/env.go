@@ -69,12 +69,12 @@ func environment(addr, dataDir string) (map[string]string, error) {
 		"CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE": base + "/storage/v1/",
 		"STORAGE_EMULATOR_HOST":                   addr,
 	}
-	for _, api := range []string{"WORKFLOWS", "WORKFLOWEXECUTIONS", "AIPLATFORM", "LOGGING", "IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE"} {
+	for _, api := range []string{"WORKFLOWS", "WORKFLOWEXECUTIONS", "AIPLATFORM", "LOGGING", "IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SECRETMANAGER", "SERVICEUSAGE"} {
 		vars["CLOUDSDK_API_ENDPOINT_OVERRIDES_"+api] = base + "/"
 	}
 	for product, version := range map[string]string{
 		"WORKFLOWS": "v1", "IAM": "v1", "IAM_BETA": "v1", "IAM_CREDENTIALS": "v1", "RESOURCE_MANAGER": "v1", "VERTEX_AI": "v1",
-		"SERVICE_USAGE": "v1", "CLOUD_RUN_V2": "v2", "LOGGING": "v2", "RESOURCE_MANAGER_V3": "v3", "STORAGE": "storage/v1",
+		"SECRET_MANAGER": "v1", "SERVICE_USAGE": "v1", "CLOUD_RUN_V2": "v2", "LOGGING": "v2", "RESOURCE_MANAGER_V3": "v3", "STORAGE": "storage/v1",
 	} {
 		vars["GOOGLE_"+product+"_CUSTOM_ENDPOINT"] = base + "/" + version + "/"
 	}

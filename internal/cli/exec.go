@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -79,7 +80,7 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 	if err != nil {
 		return err
 	}
-	cfg := interp.Config{HTTP: http.DefaultTransport, Env: execEnvironment(env), Log: a.printLog}
+	cfg := interp.Config{HTTP: http.DefaultTransport, Tokens: nobody{}, Env: execEnvironment(env), Log: a.printLog}
 	if o.virtual {
 		cfg.Clock = interp.NewVirtualClock(time.Now())
 	}
@@ -99,6 +100,15 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 	}
 	return nil
 }
+
+// nobody is the identity of a workflow under exec, which has none.
+type nobody struct{}
+
+var errNobody = errors.New("kakehi exec has no service account; kakehi dev has one, and --stubs FILE gives calls canned answers")
+
+func (nobody) AccessToken(context.Context, []string) (string, error) { return "", errNobody }
+
+func (nobody) IDToken(context.Context, string) (string, error) { return "", errNobody }
 
 // loadProgram parses, checks and prepares a workflow, as a deploy does.
 func (a *app) loadProgram(file string) (*interp.Program, error) {

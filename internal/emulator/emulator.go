@@ -21,6 +21,7 @@ import (
 	"github.com/kakehi/kakehi/internal/emulator/operations"
 	"github.com/kakehi/kakehi/internal/emulator/run"
 	"github.com/kakehi/kakehi/internal/emulator/runtime"
+	"github.com/kakehi/kakehi/internal/emulator/secrets"
 	"github.com/kakehi/kakehi/internal/emulator/storage"
 	"github.com/kakehi/kakehi/internal/emulator/store"
 	"github.com/kakehi/kakehi/internal/emulator/vertex"
@@ -151,11 +152,12 @@ func (e *Emulator) register() {
 	e.vertex.Register(g.GRPC())
 	e.run.Register(g.GRPC())
 	loggingpb.RegisterLoggingServiceV2Server(g.GRPC(), e.logs)
+	secrets.New(secrets.Options{DB: e.db, Auth: e.auth, Project: e.Project, Number: e.Number}).Register(g.GRPC())
 	e.auth.Register(g.GRPC(), g)
 	for _, pattern := range workflows.RESTPatterns() {
 		g.Handle(pattern, e.Workflows.REST())
 	}
-	for _, path := range []string{"apis/{rest...}", "v1/projects/{project}/locations/{location}/services/{rest...}", "v1/projects/{project}/locations/{location}/services"} {
+	for _, path := range []string{"apis/{rest...}", "v1/projects/{project}/locations/{location}/services/{rest...}", "v1/projects/{project}/locations/{location}/services", "v1/projects/{project}/locations/{location}/jobs/{verb}"} {
 		g.Handle("run.googleapis.com/"+path, e.run.Knative())
 	}
 	g.Handle("storage.googleapis.com/", e.Storage)

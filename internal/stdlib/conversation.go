@@ -2,8 +2,6 @@ package stdlib
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/kakehi/kakehi/internal/interp"
@@ -14,6 +12,8 @@ import (
 // requests, which are repeated by the ready-made retry policies, and polls.
 type conversation struct {
 	c           *interp.Context
+	connector   string    // its name, for errors
+	at          time.Time // of the latest answer, or of the begin
 	deadline    time.Time
 	auth        *interp.Auth
 	polling     delays
@@ -51,7 +51,8 @@ func newConversation(c *interp.Context, waits bool, args *value.Map) (*conversat
 	if err != nil {
 		return nil, err
 	}
-	k.deadline = c.Now().Add(timeout)
+	k.at = c.Now()
+	k.deadline = k.at.Add(timeout)
 	v, _ = params.Get("skip_polling")
 	if k.skipPolling, err = boolArg(v, "connector_params.skip_polling", false); err != nil {
 		return nil, err
@@ -90,6 +91,8 @@ func (d *delays) read(v value.Value) error {
 
 // send makes a request, again where the policy for its method says so, and
 // goes on with the decoded body.
+//
+// Source: cloud.google.com/workflows/docs/connectors.
 func (k *conversation) send(verb, url string, h http.Header, body []byte, then func(value.Value) interp.Next) interp.Next {
 	retry := nonIdempotent
 	if verb == http.MethodGet {
@@ -98,115 +101,39 @@ func (k *conversation) send(verb, url string, h http.Header, body []byte, then f
 	backoff := standardDelays()
 	retries := 0
 	var try func() interp.Next
-	now := time.Time{}
 	try = func() interp.Next {
-		left := time.Duration(k.c.Limits().HTTPTimeout) * time.Second
-		if !now.IsZero() {
-			left = min(left, k.deadline.Sub(now))
-		}
-		req := &interp.Request{Method: verb, URL: url, Header: h, Body: body, Auth: k.auth, Timeout: left}
+		timeout := min(time.Duration(k.c.Limits().ConnectorTimeout)*time.Second, k.deadline.Sub(k.at))
+		req := &interp.Request{Method: verb, URL: url, Header: h, Body: body, Auth: k.auth, Timeout: timeout}
 		return interp.Do(req, func(r interp.Result) interp.Next {
-			now = r.At
+			k.at = r.At
 			next := answer(r)
-			var failed *value.Error
-			if next.Err != nil {
-				failed, _ = next.Err.(*value.Error)
-			}
-			if failed == nil {
+			if next.Err == nil {
 				v, _ := next.Value.(*value.Map).Get("body")
 				return then(v)
 			}
-			if failed.Fatal || retries >= maxRetries || !retry.holds(failed.Payload) {
+			failed, ok := next.Err.(*value.Error)
+			switch {
+			case ok && isNotEmulated(failed):
+				return interp.Fail(notEmulated(k.connector, failed))
+			case !ok || failed.Fatal || retries >= maxRetries || !retry.holds(failed.Payload):
 				return next
 			}
 			retries++
-			return k.pause(r.At, backoff.next(), try)
+			return k.pause(backoff.next(), try)
 		})
 	}
 	return try()
 }
 
 // pause waits, unless the time of the whole call runs out before.
-func (k *conversation) pause(now time.Time, d time.Duration, then func() interp.Next) interp.Next {
-	if left := k.deadline.Sub(now); d >= left {
+func (k *conversation) pause(d time.Duration, then func() interp.Next) interp.Next {
+	if left := k.deadline.Sub(k.at); d >= left {
 		return interp.Do(interp.Sleep{For: left}, func(interp.Result) interp.Next {
 			return interp.Fail(value.NewError("connector timed out", value.TimeoutError))
 		})
 	}
-	return interp.Do(interp.Sleep{For: d}, func(interp.Result) interp.Next { return then() })
-}
-
-// waiter looks at a resource and says whether it is done, and how it ended.
-type waiter func(v *value.Map) (done bool, result value.Value, err error)
-
-var waits = map[string]waiter{"operation": operationDone, "job": jobDone}
-
-// poll reads the resource that v names until it is done. Each poll counts as a
-// step.
-func (k *conversation) poll(base string, v value.Value, done waiter) interp.Next {
-	m, ok := v.(*value.Map)
-	if !ok {
-		return interp.Fail(value.NewError("the API did not answer with a resource to wait for", value.ResponseTypeError))
-	}
-	finished, result, err := done(m)
-	switch {
-	case err != nil:
-		return interp.Fail(err)
-	case finished:
-		return interp.Done(result)
-	}
-	name, _ := m.Get("name")
-	s, ok := name.(value.String)
-	if !ok || s == "" {
-		return interp.Fail(value.NewError("the resource to wait for has no name", value.ResponseTypeError))
-	}
-	return k.pause(k.c.Now(), k.polling.next(), func() interp.Next {
-		if err := k.c.CountStep(); err != nil {
-			return interp.Fail(err)
-		}
-		h := http.Header{"User-Agent": {userAgent}}
-		return k.send(http.MethodGet, base+string(s), h, nil, func(v value.Value) interp.Next { return k.poll(base, v, done) })
+	return interp.Do(interp.Sleep{For: d}, func(r interp.Result) interp.Next {
+		k.at = r.At
+		return then()
 	})
-}
-
-func operationError(message string, resource *value.Map) *value.Error {
-	return value.NewError(message, value.OperationError).With("operation", resource)
-}
-
-// operationDone waits for a google.longrunning.Operation.
-func operationDone(op *value.Map) (bool, value.Value, error) {
-	if done, _ := op.Get("done"); done != value.Value(value.Bool(true)) {
-		return false, nil, nil
-	}
-	if failure, ok := op.Get("error"); ok {
-		message := "the operation failed"
-		if m, ok := failure.(*value.Map); ok {
-			if s, ok := m.Get("message"); ok {
-				message, _ = interp.Text(s)
-			}
-		}
-		return true, nil, operationError(message, op).With("error", failure)
-	}
-	if response, ok := op.Get("response"); ok {
-		return true, response, nil
-	}
-	return true, value.Null{}, nil
-}
-
-// jobDone waits for a Vertex AI job. That a cancelled or expired job is an
-// error is a choice.
-func jobDone(job *value.Map) (bool, value.Value, error) {
-	v, _ := job.Get("state")
-	state, _ := v.(value.String)
-	switch {
-	case state == "JOB_STATE_SUCCEEDED" || state == "JOB_STATE_PARTIALLY_SUCCEEDED":
-		return true, job, nil
-	case slices.Contains([]value.String{"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}, state):
-		e := operationError("the job ended in state "+strings.TrimPrefix(string(state), "JOB_STATE_"), job)
-		if failure, ok := job.Get("error"); ok {
-			e.With("error", failure)
-		}
-		return true, nil, e
-	}
-	return false, nil, nil
 }

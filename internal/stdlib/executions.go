@@ -1,7 +1,6 @@
 package stdlib
 
 import (
-	"encoding/base64"
 	"net/http"
 	"net/url"
 
@@ -9,6 +8,8 @@ import (
 	"github.com/kakehi/kakehi/internal/value"
 )
 
+// executionsBase is the API of executions; the beta of the connector has the
+// same method.
 const executionsBase = "https://workflowexecutions.googleapis.com/v1/"
 
 var executions = []Entry{
@@ -19,18 +20,17 @@ var executions = []Entry{
 			Start: func(c *interp.Context, a []value.Value) interp.Next {
 				return runExecution(c, a, nil, value.ExecutionError)
 			}}},
-	{Name: "googleapis.workflowexecutions.v1.projects.locations.workflows.executions.run",
-		Example: `googleapis.workflowexecutions.v1.projects.locations.workflows.executions.run: {workflow_id: child, argument: {n: 1}}`,
+	runHelper("v1"),
+	runHelper("v1beta"),
+}
+
+func runHelper(version string) Entry {
+	name := "googleapis.workflowexecutions." + version + ".projects.locations.workflows.executions.run"
+	return Entry{Name: name, Example: name + `: {workflow_id: child, argument: {n: 1}}`,
 		Func: interp.Func{Params: []string{"workflow_id", "location", "project_id", "argument", "connector_params"}, Required: 1, Connector: true,
 			Start: func(c *interp.Context, a []value.Value) interp.Next {
 				return runExecution(c, a, a[4], value.OperationError)
-			}}},
-}
-
-var secrets = []Entry{
-	{Name: "googleapis.secretmanager.v1.projects.secrets.versions.accessString",
-		Example: `googleapis.secretmanager.v1.projects.secrets.versions.accessString("key", "latest")`,
-		Func:    interp.Func{Params: []string{"secret_id", "version", "project_id"}, Required: 1, Connector: true, Start: accessString}},
+			}}}
 }
 
 // workflowPath returns the resource name of a workflow, by default of the
@@ -54,7 +54,7 @@ func workflowPath(c *interp.Context, workflow, location, project value.Value) (s
 // create starts a child execution. Its argument travels as JSON text; a null
 // one is left out.
 func (k *conversation) create(parent string, argument value.Value, then func(value.Value) interp.Next) interp.Next {
-	body := value.NewMap().Put("disableConcurrencyQuotaOverflowBuffering", value.Bool(true))
+	body := value.NewMap()
 	if given(argument) {
 		text, err := value.ToJSON(argument)
 		if err != nil {
@@ -63,7 +63,7 @@ func (k *conversation) create(parent string, argument value.Value, then func(val
 		body.Put("argument", value.String(text))
 	}
 	h := http.Header{"User-Agent": {userAgent}, "Content-Type": {"application/json; charset=utf-8"}}
-	return k.send(http.MethodPost, executionsBase+parent+"/executions", h, value.MustJSON(body), then)
+	return k.send(http.MethodPost, executionsBase+parent+"/executions", h, value.MustJSON(withoutBacklog(body)), then)
 }
 
 // runExecution runs a child workflow and returns its decoded result.
@@ -84,8 +84,16 @@ func runExecution(c *interp.Context, a []value.Value, params value.Value, failur
 		if k.skipPolling {
 			return interp.Done(v)
 		}
-		return k.poll(executionsBase, v, executionDone(failure))
+		return k.poll(v, executionDone(failure), executionURL)
 	})
+}
+
+func executionURL(e *value.Map) string {
+	name := text(e, "name")
+	if name == "" {
+		return ""
+	}
+	return executionsBase + name
 }
 
 // executionDone waits for an execution; failure is the tag of the error if it
@@ -147,7 +155,7 @@ func (k *conversation) collect(started, results []value.Value) interp.Next {
 		return interp.Done(value.NewList(results...))
 	}
 	k.polling = standardDelays()
-	next := k.poll(executionsBase, started[len(results)], executionDone(value.ExecutionError))
+	next := k.poll(started[len(results)], executionDone(value.ExecutionError), executionURL)
 	return then(next, func(v value.Value) interp.Next { return k.collect(started, append(results, v)) })
 }
 
@@ -160,49 +168,4 @@ func then(n interp.Next, f func(value.Value) interp.Next) interp.Next {
 		return f(n.Value)
 	}
 	return interp.Do(n.Effect, func(r interp.Result) interp.Next { return then(n.Then(r), f) })
-}
-
-// accessString reads the text of a secret.
-func accessString(c *interp.Context, a []value.Value) interp.Next {
-	id, err := textArg(a[0], "secret_id")
-	if err != nil {
-		return interp.Fail(err)
-	}
-	version, err := optionalText(a[1], "version", "latest")
-	if n, ok := a[1].(value.Int); ok {
-		version, _ = interp.Text(n)
-		err = nil
-	}
-	if err != nil {
-		return interp.Fail(err)
-	}
-	project, _ := c.Env("GOOGLE_CLOUD_PROJECT_ID")
-	if project, err = optionalText(a[2], "project_id", project); err != nil {
-		return interp.Fail(err)
-	}
-	k, err := newConversation(c, false, value.NewMap())
-	if err != nil {
-		return interp.Fail(err)
-	}
-	target := "https://secretmanager.googleapis.com/v1/projects/" + url.PathEscape(project) +
-		"/secrets/" + url.PathEscape(id) + "/versions/" + url.PathEscape(version) + ":access"
-	return k.send(http.MethodGet, target, http.Header{"User-Agent": {userAgent}}, nil, func(v value.Value) interp.Next {
-		data, err := value.Index(v, value.String("payload"))
-		if err == nil {
-			data, err = value.Index(data, value.String("data"))
-		}
-		if err != nil {
-			return interp.Fail(value.NewError("the answer holds no secret", value.ResponseTypeError))
-		}
-		s, _ := data.(value.String)
-		raw, err := base64.StdEncoding.DecodeString(string(s))
-		if err != nil {
-			return interp.Fail(value.NewError("the secret is not Base64", value.ResponseTypeError))
-		}
-		decoded, err := textDecode([]value.Value{value.Bytes(raw), nil})
-		if err != nil {
-			return interp.Fail(err)
-		}
-		return interp.Done(decoded)
-	})
 }

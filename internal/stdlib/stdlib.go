@@ -15,9 +15,12 @@ import (
 
 // Entry is a function or named value of the library.
 type Entry struct {
-	Name    string
-	Func    interp.Func
-	Doc     string // address of its reference page
+	Name string
+	Func interp.Func
+	Doc  string // address of its reference page
+	// Inline entries wait for the outside world and may yet be called in an
+	// expression.
+	Inline  bool
 	Example string // a call of it, as an expression or the text of a call step
 }
 
@@ -30,7 +33,7 @@ func Entries() []Entry {
 }
 
 var entries = func() []Entry {
-	all := slices.Concat(helpers, codecs, texts, collections, numbers, times, system, events, requests, retries, executions, secrets)
+	all := slices.Concat(helpers, codecs, texts, collections, numbers, times, system, events, requests, retries, executions, secrets, kubernetes)
 	slices.SortFunc(all, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	for i := range all {
 		module, function, ok := strings.Cut(all[i].Name, ".")
@@ -38,27 +41,31 @@ var entries = func() []Entry {
 			module, function = "expression-helpers", ""
 		}
 		all[i].Doc = strings.TrimSuffix(reference+"stdlib/"+module+"/"+function, "/")
-		if all[i].Func.Connector {
+		switch {
+		case module == "gke":
+			all[i].Doc = reference + "connectors/gke/" + function
+		case all[i].Func.Connector:
 			all[i].Doc = reference + "googleapis/" + strings.Split(all[i].Name, ".")[1] + "/Overview"
 		}
 	}
 	return all
 }()
 
-var byName = func() map[string]*interp.Func {
-	m := make(map[string]*interp.Func, len(entries))
+var byName = func() map[string]*Entry {
+	m := make(map[string]*Entry, len(entries))
 	for i := range entries {
-		m[entries[i].Name] = &entries[i].Func
+		m[entries[i].Name] = &entries[i]
 	}
 	return m
 }()
 
-// Funcs returns the library for [interp.New], connectors included. A connector
-// that is not emulated is there as well, and fails when it is called.
+// Funcs returns the library for [interp.New], connectors included. A name under
+// googleapis that no API method has is there as well, and fails when it is
+// called.
 func Funcs() interp.Library {
 	return func(name string) (*interp.Func, bool) {
-		if fn, ok := byName[name]; ok {
-			return fn, true
+		if e, ok := byName[name]; ok {
+			return &e.Func, true
 		}
 		return connector(name)
 	}
@@ -73,17 +80,21 @@ func Names() []string {
 	return names
 }
 
-// Signature describes a function for [workflow.Check]. It knows no connectors
-// but those in the table, whose arguments are not those of an API method.
+// Signature describes a function for [workflow.Check], connectors included.
 func Signature(name string) (workflow.Signature, bool) {
-	fn, ok := byName[name]
+	e, ok := byName[name]
 	if !ok {
-		return workflow.Signature{}, false
+		m, ok := methodOf(name)
+		if !ok {
+			return workflow.Signature{}, false
+		}
+		return methodSignature(m), true
 	}
 	return workflow.Signature{
-		Params:   fn.Params,
-		Required: fn.Required,
-		Blocking: fn.Start != nil && !fn.Connector,
-		Value:    fn.Value != nil,
+		Params:    e.Func.Params,
+		Required:  e.Func.Required,
+		Blocking:  e.Func.Start != nil && !e.Inline,
+		Value:     e.Func.Value != nil,
+		Connector: e.Func.Connector,
 	}, true
 }

@@ -224,7 +224,7 @@ func TestTable(t *testing.T) {
 		if !ok || s.Required > len(s.Params) {
 			t.Errorf("%s: signature %+v", e.Name, s)
 		}
-		if blocking := e.Func.Start != nil && !e.Func.Connector; s.Blocking != blocking || s.Value != (e.Func.Value != nil) {
+		if blocking := e.Func.Start != nil && !e.Inline; s.Blocking != blocking || s.Value != (e.Func.Value != nil) {
 			t.Errorf("%s: signature %+v", e.Name, s)
 		}
 	}

@@ -19,16 +19,26 @@ type Signature struct {
 	// Value marks a name that stands for a value and cannot be called, such
 	// as http.default_retry.
 	Value bool
+	// Connector marks a function that calls a method of an API. What is wrong
+	// with its arguments is a warning: the API decides.
+	Connector bool
+	// Scopes are the OAuth2 scopes of which the method asks for one; none if
+	// they are not known.
+	Scopes []string
 }
 
 // CheckOptions says what Check knows about the definition's surroundings.
 type CheckOptions struct {
-	// Functions returns the signature of a standard library function by its
-	// dotted name. When it is nil, functions are not checked. Connectors
-	// (googleapis.…) are accepted in any case.
+	// Functions returns the signature of a standard library function or
+	// connector by its dotted name. When it is nil, functions are not checked.
+	// A connector (googleapis.…) that it does not know is a warning only.
 	Functions func(name string) (Signature, bool)
-	// FunctionNames lists what Functions knows, for "did you mean".
+	// FunctionNames lists what Functions knows, without connectors, for "did
+	// you mean".
 	FunctionNames []string
+	// Connectors lists connectors that an unknown one may stand for; nil lists
+	// none.
+	Connectors func(unknown string) []string
 	// Source is the text that was parsed, for the limit on its size. It may
 	// be nil.
 	Source []byte

@@ -3,7 +3,8 @@ package workflow
 import "strings"
 
 // testFunctions is a table of the standard library for tests: name, then
-// parameters; ? marks an optional one, ! a blocking function, = a value.
+// parameters; ? marks an optional one, ! a blocking function, = a value,
+// ~ a connector.
 const testFunctions = `
 double x
 int x
@@ -69,20 +70,29 @@ events.create_callback_endpoint http_callback_method?
 events.await_callback callback timeout? !
 experimental.executions.run workflow_id location? project_id? argument? !
 experimental.executions.map workflow_id arguments location? project_id? !
-gke.request cluster_id location method path project? timeout? body? headers? query? auth? !
+gke.request cluster_id path method? project? location? timeout? body? headers? query? ! ~
+googleapis.secretmanager.v1.projects.secrets.versions.accessString secret_id version? project_id? ~
+googleapis.storage.v1.objects.get bucket object alt? generation? connector_params? ! ~ scope:devstorage
+googleapis.storage.v1.objects.list bucket prefix? connector_params? ! ~
 `
 
 // testOptions are the options of a check with the standard library.
 func testOptions(src []byte) CheckOptions {
 	table := make(map[string]Signature)
-	var names []string
+	var names, connectors []string
 	for _, line := range strings.Split(strings.TrimSpace(testFunctions), "\n") {
 		words := strings.Fields(line)
 		var sig Signature
 		for _, w := range words[1:] {
+			if scope, ok := strings.CutPrefix(w, "scope:"); ok {
+				sig.Scopes = append(sig.Scopes, scope)
+				continue
+			}
 			switch name, optional := strings.CutSuffix(w, "?"); {
 			case w == "!":
 				sig.Blocking = true
+			case w == "~":
+				sig.Connector = true
 			case w == "=":
 				sig.Value = true
 			default:
@@ -93,11 +103,16 @@ func testOptions(src []byte) CheckOptions {
 			}
 		}
 		table[words[0]] = sig
-		names = append(names, words[0])
+		if sig.Connector {
+			connectors = append(connectors, words[0])
+		} else {
+			names = append(names, words[0])
+		}
 	}
 	return CheckOptions{
 		Functions:     func(name string) (Signature, bool) { s, ok := table[name]; return s, ok },
 		FunctionNames: names,
+		Connectors:    func(string) []string { return connectors },
 		Source:        src,
 	}
 }

@@ -199,7 +199,7 @@ func TestWhoMayCall(t *testing.T) {
 		{"a token in the query", workflow + "?access_token=" + c.auth.DeveloperToken(), "workflows.googleapis.com", nil, 200, "developer"},
 		{"another API's host", workflow, "run.googleapis.com", []string{"Authorization", "Bearer " + c.auth.DeveloperToken()}, 404, "NOT_FOUND"},
 		{"a regional host", "/v2/" + place + "/services/s", "us-central1-run.googleapis.com", []string{"Authorization", "Bearer " + c.token(t, steps)}, 200, `"generation": "7"`},
-		{"a host that is not here", workflow, "bigquery.googleapis.com", nil, 404, "not found"},
+		{"a host that is not here", workflow, "bigquery.googleapis.com", nil, 501, "NOT_EMULATED"},
 		{"a public endpoint", "/.well-known/openid-configuration", "accounts.google.com", nil, 200, "jwks_uri"},
 		{"a REST-only method", "/apis/serving.knative.dev/v1/namespaces/p/services", "us-central1-run.googleapis.com", nil, 200, "GET us-central1-run.googleapis.com /apis"},
 		{"a REST-only method here", "/apis/serving.knative.dev/v1/namespaces/p/services", "us-central1-run.localhost", nil, 200, "caller=user:developer@localhost"},

@@ -123,6 +123,10 @@ func withCaller(r *http.Request, p iam.Principal) *http.Request {
 
 // serveREST answers a request to an API's host, or to any API's.
 func (g *Gateway) serveREST(w http.ResponseWriter, r *http.Request, host string) {
+	if host != "" && !g.serves(host) { // or the services of every API would answer
+		rest.WriteError(w, rest.Missing(codes.Unimplemented, "%s is not part of the embedded cloud; --allow-host %s lets workloads reach the real one.", host, host))
+		return
+	}
 	if mux := g.muxes[host]; mux != nil {
 		if _, pattern := mux.Handler(r); pattern != "" {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -139,7 +143,7 @@ func (g *Gateway) serveREST(w http.ResponseWriter, r *http.Request, host string)
 		root.ServeHTTP(w, r)
 		return
 	}
-	rest.WriteError(w, status.Errorf(codes.NotFound, "The requested URL %s %s was not found on this server.", r.Method, r.URL.Path))
+	rest.WriteError(w, rest.Missing(codes.NotFound, "The requested URL %s %s was not found on this server.", r.Method, r.URL.Path))
 }
 
 // root returns what takes the paths that are left over. On the loopback address

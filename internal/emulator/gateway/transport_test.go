@@ -41,6 +41,8 @@ func TestTransport(t *testing.T) {
 		{"GET", "https://workflows.googleapis.com/v1/" + place + "/workflows/panic", c.token(t, steps), 500, "boom"},
 		{"PUT", "https://s-1.us-central1.run.app/a%20b?c=d", "x", 200, "PUT s-1.us-central1.run.app /a%20b caller= auth=Bearer x body=payload"},
 		{"HEAD", "https://s-1.us-central1.run.app/", "", 200, ""},
+		{"POST", "https://bigquery.googleapis.com/bigquery/v2/projects/p/queries", c.token(t, steps), 501, "NOT_EMULATED"},
+		{"GET", "https://run.googleapis.com/v9/nothing", c.token(t, steps), 404, "NOT_EMULATED"},
 	} {
 		// The caller of the workflow is not the caller of what the workflow calls.
 		ctx := iam.WithPrincipal(t.Context(), iam.Principal{Member: iam.Developer})

@@ -54,10 +54,34 @@ type envelope struct {
 	} `json:"error"`
 }
 
+// NotEmulated is the reason, in a google.rpc.ErrorInfo of this domain, of an
+// error about an API or method that this cloud does not have. Connectors of
+// Workflows know it by that.
+const (
+	NotEmulated = "NOT_EMULATED"
+	errorDomain = "kakehi"
+)
+
+// Missing is the error of a method that this cloud does not have.
+func Missing(c codes.Code, format string, args ...any) error {
+	return missing(status.New(c, fmt.Sprintf(format, args...))).Err()
+}
+
+func missing(st *status.Status) *status.Status {
+	more, err := st.WithDetails(&errdetails.ErrorInfo{Reason: NotEmulated, Domain: errorDomain})
+	if err != nil {
+		return st
+	}
+	return more
+}
+
 // WriteError answers a request with an error: the status that it carries, or
 // UNKNOWN.
 func WriteError(w http.ResponseWriter, err error) {
 	st := statusOf(err)
+	if st.Code() == codes.Unimplemented && len(st.Details()) == 0 {
+		st = missing(st)
+	}
 	var e envelope
 	e.Error.Code, e.Error.Status = Status(st.Code())
 	e.Error.Message = st.Message()

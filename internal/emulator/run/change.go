@@ -64,10 +64,10 @@ func (s *Service) change(ctx context.Context, n serviceName, validateOnly bool, 
 }
 
 // doneOperation is the answer to a request that was only validated.
-func doneOperation(svc *runpb.Service) (*longrunningpb.Operation, error) {
-	result, err := anypb.New(svc)
+func doneOperation(m proto.Message) (*longrunningpb.Operation, error) {
+	result, err := anypb.New(m)
 	if err != nil {
-		return nil, fmt.Errorf("encode service: %w", err)
+		return nil, fmt.Errorf("encode %T: %w", m, err)
 	}
 	return &longrunningpb.Operation{Done: true, Result: &longrunningpb.Operation_Response{Response: result}}, nil
 }

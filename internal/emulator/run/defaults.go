@@ -83,14 +83,7 @@ func setContainerDefaults(c *runpb.Container) {
 	if c.Resources == nil {
 		c.Resources = &runpb.ResourceRequirements{CpuIdle: true}
 	}
-	if c.Resources.Limits == nil {
-		c.Resources.Limits = map[string]string{}
-	}
-	for name, limit := range map[string]string{"cpu": "1000m", "memory": "512Mi"} {
-		if c.Resources.Limits[name] == "" {
-			c.Resources.Limits[name] = limit
-		}
-	}
+	setResourceDefaults(c)
 	if c.StartupProbe == nil {
 		c.StartupProbe = &runpb.Probe{
 			TimeoutSeconds: defaultStartup, PeriodSeconds: defaultStartup, FailureThreshold: 1,
@@ -99,6 +92,20 @@ func setContainerDefaults(c *runpb.Container) {
 	}
 	for _, p := range []*runpb.Probe{c.StartupProbe, c.LivenessProbe} {
 		setProbeDefaults(p, c.Ports[0].ContainerPort)
+	}
+}
+
+func setResourceDefaults(c *runpb.Container) {
+	if c.Resources == nil {
+		c.Resources = &runpb.ResourceRequirements{}
+	}
+	if c.Resources.Limits == nil {
+		c.Resources.Limits = map[string]string{}
+	}
+	for name, limit := range map[string]string{"cpu": "1000m", "memory": "512Mi"} {
+		if c.Resources.Limits[name] == "" {
+			c.Resources.Limits[name] = limit
+		}
 	}
 }
 

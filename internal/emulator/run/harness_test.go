@@ -54,6 +54,9 @@ func TestMain(m *testing.M) {
 
 // container serves as MODE says.
 func container(mode string) {
+	if plan, ok := strings.CutPrefix(strings.ReplaceAll(mode, "_", " "), "task "); ok { // gcloud has no space in a variable
+		task(plan)
+	}
 	fmt.Println("starting", mode)
 	switch mode {
 	case "exit":
@@ -75,6 +78,34 @@ func container(mode string) {
 	}()
 	_ = server.ListenAndServe()
 	time.Sleep(10 * time.Millisecond) // let Shutdown return
+}
+
+// task is the program of a job. It does what plan says for its index, the last
+// item standing for all others: ok, fail, flaky (fails the first attempt), hang.
+func task(plan string) {
+	index, _ := strconv.Atoi(os.Getenv("CLOUD_RUN_TASK_INDEX"))
+	attempt := os.Getenv("CLOUD_RUN_TASK_ATTEMPT")
+	items := strings.Split(plan, ",")
+	do := items[min(index, len(items)-1)]
+	fmt.Printf("%s %s/%d of %s, attempt %s, greeting %s, args %q\n", os.Getenv("CLOUD_RUN_JOB"), do, index, os.Getenv("CLOUD_RUN_TASK_COUNT"), attempt, os.Getenv("GREETING"), os.Args[1:])
+	if dir := os.Getenv("RUNS"); dir != "" {
+		f, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(index)), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			panic(err)
+		}
+		_, _ = f.WriteString("x")
+	}
+	switch {
+	case do == "fail", do == "flaky" && attempt == "0":
+		os.Exit(3)
+	case do == "hang":
+		time.Sleep(time.Hour)
+	case do == "once": // hangs the first time
+		if data, _ := os.ReadFile(filepath.Join(os.Getenv("RUNS"), strconv.Itoa(index))); len(data) == 1 {
+			time.Sleep(time.Hour)
+		}
+	}
+	os.Exit(0)
 }
 
 // reply is what a container tells of a request.

@@ -78,7 +78,8 @@ func (s *Service) startContainer(ctx context.Context, rev *runpb.Revision, port 
 	if err != nil {
 		return nil, nil, err
 	}
-	out := s.newOutput(rev, uuid.NewString())
+	n, _ := s.parseService(rev.Service) // only valid names are stored
+	out := s.newOutput(n.resource(lastSegment(rev.Name)), map[string]string{"instanceId": uuid.NewString()})
 	spec.Stdout, spec.Stderr = out.stdout, out.stderr
 	container, err := s.Runtime.Start(ctx, spec)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
@@ -19,10 +20,10 @@ import (
 )
 
 // Knative is the knative-style v1 API that gcloud uses: services and revisions
-// below /apis/serving.knative.dev/v1/namespaces/PROJECT, whose region is in the
-// host (REGION-run.googleapis.com), and the list over regions and the IAM
-// policies below /v1/projects/P/locations/L/services. The caller is in the
-// request's context.
+// below /apis/serving.knative.dev/v1/namespaces/PROJECT and jobs below
+// /apis/run.googleapis.com/v1, whose region is in the host
+// (REGION-run.googleapis.com), and the list over regions and the IAM policies
+// below /v1/projects/P/locations/L. The caller is in the request's context.
 func (s *Service) Knative() http.Handler {
 	k := knative{admin{s}}
 	mux := http.NewServeMux()
@@ -37,11 +38,12 @@ func (s *Service) Knative() http.Handler {
 	mux.Handle("DELETE "+namespace+"/revisions/{revision}", k.handler(k.deleteRevision))
 	const location = "/v1/projects/{project}/locations/{location}"
 	mux.Handle("GET "+location+"/services", k.handler(k.listServices))
-	mux.Handle("GET "+location+"/services/{verb}", k.handler(k.getPolicy))
-	mux.Handle("POST "+location+"/services/{verb}", k.handler(k.policyVerb))
-	mux.Handle("/", k.handler(func(r *http.Request) (any, error) {
-		return nil, status.Errorf(codes.NotFound, "The embedded Cloud Run has no %s %s.", r.Method, r.URL.Path)
-	}))
+	for _, method := range []string{"GET ", "POST "} {
+		mux.Handle(method+location+"/services/{verb}", k.handler(k.policy("services", k.admin)))
+		mux.Handle(method+location+"/jobs/{verb}", k.handler(k.policy("jobs", jobs{s})))
+	}
+	k.handleJobs(mux)
+	mux.Handle("/", k.handler(func(r *http.Request) (any, error) { return nil, noPath(r) }))
 	return mux
 }
 
@@ -69,11 +71,19 @@ func (k knative) scope(r *http.Request) (serviceName, error) {
 		host, _, _ := strings.Cut(r.Host, ":")
 		if region, _, ok := strings.Cut(host, "-run."); ok {
 			location = region
+		} else if host == "run.googleapis.com" && !isList(r) {
+			return serviceName{}, status.Error(codes.NotFound, "Requested entity was not found. The host without a region only lists: call REGION-run.googleapis.com, which the argument location of a connector does.")
 		}
 	}
 	n, err := k.parseParent("projects/" + r.PathValue("project") + "/locations/" + location)
 	n.id = r.PathValue("service")
 	return n, err
+}
+
+// isList says whether a request lists a collection.
+func isList(r *http.Request) bool {
+	collection := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	return r.Method == http.MethodGet && slices.Contains([]string{"services", "revisions", "jobs", "executions", "tasks"}, collection)
 }
 
 func (k knative) listServices(r *http.Request) (any, error) {
@@ -278,48 +288,48 @@ func (k knative) deleteRevision(r *http.Request) (any, error) {
 	return deleted(), nil
 }
 
-// verb splits SERVICE:verb.
-func (k knative) verb(r *http.Request) (resource, verb string, err error) {
-	n, err := k.scope(r)
-	n.id, verb, _ = strings.Cut(r.PathValue("verb"), ":")
-	return n.String(), verb, err
+// policies are the methods about the bindings on a resource.
+type policies interface {
+	GetIamPolicy(ctx context.Context, r *iampb.GetIamPolicyRequest) (*iampb.Policy, error)
+	SetIamPolicy(ctx context.Context, r *iampb.SetIamPolicyRequest) (*iampb.Policy, error)
+	TestIamPermissions(ctx context.Context, r *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error)
 }
 
-func (k knative) getPolicy(r *http.Request) (any, error) {
-	resource, verb, err := k.verb(r)
-	if err != nil {
-		return nil, err
+// policy serves COLLECTION/ID:verb.
+func (k knative) policy(collection string, p policies) func(r *http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		n, err := k.scope(r)
+		if err != nil {
+			return nil, err
+		}
+		id, verb, _ := strings.Cut(r.PathValue("verb"), ":")
+		resource := n.parent() + "/" + collection + "/" + id
+		body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 1<<20))
+		if err != nil {
+			return nil, status.Errorf(codes.InvalidArgument, "Invalid request: %v.", err)
+		}
+		switch r.Method + " " + verb {
+		case "GET getIamPolicy":
+			return p.GetIamPolicy(r.Context(), &iampb.GetIamPolicyRequest{Resource: resource})
+		case "POST setIamPolicy":
+			in := &iampb.SetIamPolicyRequest{}
+			if err := rest.Unmarshal(body, in); err != nil {
+				return nil, err
+			}
+			in.Resource = resource
+			return p.SetIamPolicy(r.Context(), in)
+		case "POST testIamPermissions":
+			in := &iampb.TestIamPermissionsRequest{}
+			if err := rest.Unmarshal(body, in); err != nil {
+				return nil, err
+			}
+			in.Resource = resource
+			return p.TestIamPermissions(r.Context(), in)
+		}
+		return nil, noPath(r)
 	}
-	if verb != "getIamPolicy" {
-		return nil, status.Errorf(codes.NotFound, "The embedded Cloud Run has no GET %s.", r.URL.Path)
-	}
-	return k.GetIamPolicy(r.Context(), &iampb.GetIamPolicyRequest{Resource: resource})
 }
 
-func (k knative) policyVerb(r *http.Request) (any, error) {
-	resource, verb, err := k.verb(r)
-	if err != nil {
-		return nil, err
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, 1<<20))
-	if err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "Invalid request: %v.", err)
-	}
-	switch verb {
-	case "setIamPolicy":
-		in := &iampb.SetIamPolicyRequest{}
-		if err := rest.Unmarshal(body, in); err != nil {
-			return nil, err
-		}
-		in.Resource = resource
-		return k.SetIamPolicy(r.Context(), in)
-	case "testIamPermissions":
-		in := &iampb.TestIamPermissionsRequest{}
-		if err := rest.Unmarshal(body, in); err != nil {
-			return nil, err
-		}
-		in.Resource = resource
-		return k.TestIamPermissions(r.Context(), in)
-	}
-	return nil, status.Errorf(codes.NotFound, "The embedded Cloud Run has no POST %s.", r.URL.Path)
+func noPath(r *http.Request) error {
+	return rest.Missing(codes.NotFound, "The embedded Cloud Run has no %s %s.", r.Method, r.URL.Path)
 }

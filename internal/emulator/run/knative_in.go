@@ -96,20 +96,28 @@ func (k *kTemplate) toTemplate(v *violations, old *runpb.RevisionTemplate) *runp
 	for i, c := range k.Spec.Containers {
 		t.Containers = append(t.Containers, c.toContainer(v, fmt.Sprintf("spec.template.spec.containers[%d]", i), idle, boost))
 	}
-	t.Volumes = nil
-	for i, vol := range k.Spec.Volumes {
+	t.Volumes, t.NodeSelector = toVolumes(v, "spec.template.spec", k.Spec.Volumes), toSelector(k.Spec.NodeSelector)
+	return t
+}
+
+func toVolumes(v *violations, at string, volumes []kVolume) (list []*runpb.Volume) {
+	for i, vol := range volumes {
 		if vol.CSI == nil || vol.CSI.Driver != gcsDriver {
-			v.lacks(fmt.Sprintf("spec.template.spec.volumes[%d]", i), "a volume that is not of Cloud Storage is")
+			v.lacks(fmt.Sprintf("%s.volumes[%d]", at, i), "a volume that is not of Cloud Storage is")
 			continue
 		}
 		bucket := &runpb.GCSVolumeSource{Bucket: vol.CSI.VolumeAttributes["bucketName"], ReadOnly: vol.CSI.ReadOnly}
-		t.Volumes = append(t.Volumes, &runpb.Volume{Name: vol.Name, VolumeType: &runpb.Volume_Gcs{Gcs: bucket}})
+		list = append(list, &runpb.Volume{Name: vol.Name, VolumeType: &runpb.Volume_Gcs{Gcs: bucket}})
 	}
-	t.NodeSelector = nil
-	if gpu := k.Spec.NodeSelector[runPrefix+"accelerator"]; gpu != "" {
-		t.NodeSelector = &runpb.NodeSelector{Accelerator: gpu}
+	return list
+}
+
+func toSelector(selector map[string]string) *runpb.NodeSelector {
+	gpu := selector[runPrefix+"accelerator"]
+	if gpu == "" {
+		return nil
 	}
-	return t
+	return &runpb.NodeSelector{Accelerator: gpu}
 }
 
 func (k *kContainer) toContainer(v *violations, at string, idle, boost bool) *runpb.Container {

@@ -61,8 +61,13 @@ func conditionToKnative(c *runpb.Condition) kCondition {
 		k.Status = "True"
 	case runpb.Condition_CONDITION_FAILED:
 		k.Status, k.Reason = "False", "RevisionFailed"
-		if c.GetRevisionReason() == runpb.Condition_HEALTH_CHECK_CONTAINER_ERROR {
+		switch {
+		case c.GetRevisionReason() == runpb.Condition_HEALTH_CHECK_CONTAINER_ERROR:
 			k.Reason = "HealthCheckContainerError"
+		case c.GetExecutionReason() == runpb.Condition_NON_ZERO_EXIT_CODE:
+			k.Reason = "NonZeroExitCode"
+		case c.GetExecutionReason() == runpb.Condition_CANCELLED:
+			k.Reason = "Cancelled"
 		}
 	}
 	return k

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -181,31 +179,8 @@ func TestKnativeRoundTrip(t *testing.T) {
 
 // Google's own command line, if it is here.
 func TestGcloud(t *testing.T) {
-	if _, err := exec.LookPath("gcloud"); err != nil {
-		t.Skip("gcloud is not installed")
-	}
-	if testing.Short() {
-		t.Skip("gcloud takes a second for each command")
-	}
 	c := newCloud(t, nil)
-	address := strings.TrimPrefix(knativeServer(t, c).URL, "http://")
-	host, port, _ := strings.Cut(address, ":")
-	environment := append(os.Environ(), "CLOUDSDK_CONFIG="+t.TempDir(), "CLOUDSDK_CORE_PROJECT="+project,
-		"CLOUDSDK_CORE_DISABLE_PROMPTS=true", "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING=true",
-		"CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK=true", "CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true",
-		"CLOUDSDK_API_ENDPOINT_OVERRIDES_RUN=http://run.localhost/", "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE=http://"+address+"/",
-		"CLOUDSDK_PROXY_TYPE=http", "CLOUDSDK_PROXY_ADDRESS="+host, "CLOUDSDK_PROXY_PORT="+port)
-	gcloud := func(line string) string {
-		t.Helper()
-		cmd := exec.CommandContext(t.Context(), "gcloud", strings.Fields(line)...)
-		cmd.Env = environment
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		if err := cmd.Run(); err != nil {
-			t.Fatalf("gcloud %s: %v\n%s", line, err, stderr.String())
-		}
-		return strings.TrimSpace(stdout.String())
-	}
+	gcloud := gcloudFor(t, c)
 	const region = " --region=us-central1"
 	deploy := func(greeting, flags string) {
 		t.Helper()

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
 
 	"cloud.google.com/go/logging/apiv2/loggingpb"
-	"cloud.google.com/go/run/apiv2/runpb"
 	"google.golang.org/genproto/googleapis/api/monitoredres"
 	ltype "google.golang.org/genproto/googleapis/logging/type"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -101,14 +101,9 @@ type output struct {
 	system         func(text string)
 }
 
-func (s *Service) newOutput(rev *runpb.Revision, instanceID string) *output {
-	n, _ := s.parseService(rev.Service) // only valid names are stored
-	resource := n.resource(lastSegment(rev.Name))
+func (s *Service) newOutput(of *monitoredres.MonitoredResource, labels map[string]string) *output {
 	entry := func(log string) *loggingpb.LogEntry {
-		return &loggingpb.LogEntry{
-			LogName: s.logName(log), Resource: resource, Timestamp: timestamppb.Now(),
-			Labels: map[string]string{"instanceId": instanceID},
-		}
+		return &loggingpb.LogEntry{LogName: s.logName(log), Resource: of, Timestamp: timestamppb.Now(), Labels: maps.Clone(labels)}
 	}
 	o := &output{tail: runtime.NewTail(tailLines)}
 	line := func(log string) func(string) {

@@ -22,6 +22,10 @@ var mutable = []string{
 // merge returns old with the masked fields of change; without a mask, with all
 // that a caller can set. Output-only fields in a mask are ignored.
 func merge(old, change *runpb.Service, mask *fieldmaskpb.FieldMask) (*runpb.Service, error) {
+	return mergeFields(old, change, mask, mutable)
+}
+
+func mergeFields[M proto.Message](old, change M, mask *fieldmaskpb.FieldMask, mutable []string) (none M, err error) {
 	next := proto.CloneOf(old)
 	paths := mask.GetPaths()
 	if len(paths) == 0 || len(paths) == 1 && paths[0] == "*" {
@@ -30,13 +34,13 @@ func merge(old, change *runpb.Service, mask *fieldmaskpb.FieldMask) (*runpb.Serv
 	change = proto.CloneOf(change)
 	for _, path := range paths {
 		if err := copyPath(next.ProtoReflect(), change.ProtoReflect(), path); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
 	kept := proto.CloneOf(old)
 	for _, name := range mutable {
 		if err := copyPath(kept.ProtoReflect(), next.ProtoReflect(), name); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
 	return kept, nil
@@ -46,10 +50,11 @@ func merge(old, change *runpb.Service, mask *fieldmaskpb.FieldMask) (*runpb.Serv
 // it is unset in src.
 func copyPath(dst, src protoreflect.Message, path string) error {
 	names := strings.Split(path, ".")
+	of := dst.Descriptor().FullName()
 	for i, name := range names {
 		f := fieldByName(dst.Descriptor(), name)
 		if f == nil {
-			return status.Errorf(codes.InvalidArgument, "Invalid update_mask: %q is not a field of google.cloud.run.v2.Service.", path)
+			return status.Errorf(codes.InvalidArgument, "Invalid update_mask: %q is not a field of %s.", path, of)
 		}
 		if i == len(names)-1 {
 			if src.Has(f) {

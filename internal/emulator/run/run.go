@@ -1,6 +1,7 @@
 // Package run is Cloud Run in the embedded cloud: the Admin API v2 and the
-// knative-style v1 that gcloud uses, over one store, and a data plane that
-// starts containers on demand, splits traffic and scales to zero.
+// knative-style v1 that gcloud uses, over one store, a data plane that starts
+// containers on demand, splits traffic and scales to zero, and jobs, which run
+// containers to their end.
 package run
 
 import (
@@ -93,6 +94,8 @@ type Service struct {
 	closed bool
 	pools  map[string]*served     // by revision name
 	lanes  map[string]*sync.Mutex // by service name: one reconciliation at a time
+
+	runners map[string]*runner // of executions of jobs, by name
 }
 
 // New returns a Service that serves what the database holds, with no instance
@@ -113,6 +116,7 @@ func New(o Options) (*Service, error) {
 		probes:  newProbeClient(),
 		pools:   map[string]*served{},
 		lanes:   map[string]*sync.Mutex{},
+		runners: map[string]*runner{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	services, err := s.loadServices()
@@ -125,8 +129,8 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-// Resume goes on with the deployments that a restart interrupted and starts
-// minimum instances. It is called once the embedded cloud serves, because
+// Resume goes on with the deployments and executions of jobs that a restart
+// interrupted, and starts minimum instances. It is called once the embedded cloud serves, because
 // containers call it while they start.
 func (s *Service) Resume() error {
 	services, err := s.loadServices()
@@ -149,7 +153,7 @@ func (s *Service) Resume() error {
 			return err
 		}
 	}
-	return nil
+	return s.resumeExecutions()
 }
 
 // background does work that Close waits for; false if it is too late.
@@ -166,6 +170,9 @@ func (s *Service) background(f func()) bool {
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	runpb.RegisterServicesServer(r, admin{s})
 	runpb.RegisterRevisionsServer(r, admin{s})
+	runpb.RegisterJobsServer(r, jobs{s})
+	runpb.RegisterExecutionsServer(r, jobs{s})
+	runpb.RegisterTasksServer(r, jobs{s})
 }
 
 // Close stops all instances, with the cloud's 10 s of grace, and waits for

@@ -114,15 +114,7 @@ func checkVolumes(v *violations, at string, volumes []*runpb.Volume) map[string]
 }
 
 func checkContainer(v *violations, at string, c *runpb.Container, buckets map[string]string) {
-	if c.Image == "" {
-		v.add(at+".image", "required")
-	}
-	if c.SourceCode != nil {
-		v.lacks(at+".source_code", "deploying from source is")
-	}
-	if c.WorkingDir != "" {
-		v.lacks(at+".working_dir", "a working directory is")
-	}
+	checkProgram(v, at, c, buckets, reservedEnv)
 	if c.ReadinessProbe != nil {
 		v.lacks(at+".readiness_probe", "a readiness probe is")
 	}
@@ -137,6 +129,21 @@ func checkContainer(v *violations, at string, c *runpb.Container, buckets map[st
 	if p := c.Ports[0].ContainerPort; p < 1 || p > 65535 {
 		v.add(at+".ports[0].container_port", "must be between 1 and 65535")
 	}
+	checkProbe(v, at+".startup_probe", c.StartupProbe, c.Ports[0].ContainerPort, 240)
+	checkProbe(v, at+".liveness_probe", c.LivenessProbe, c.Ports[0].ContainerPort, 3600)
+}
+
+// checkProgram checks what the containers of services and jobs have in common.
+func checkProgram(v *violations, at string, c *runpb.Container, buckets map[string]string, reserved []string) {
+	if c.Image == "" {
+		v.add(at+".image", "required")
+	}
+	if c.SourceCode != nil {
+		v.lacks(at+".source_code", "deploying from source is")
+	}
+	if c.WorkingDir != "" {
+		v.lacks(at+".working_dir", "a working directory is")
+	}
 	for i, m := range c.VolumeMounts {
 		if bucket, ok := buckets[m.Name]; !ok {
 			v.add(fmt.Sprintf("%s.volume_mounts[%d]", at, i), "there is no volume %q", m.Name)
@@ -144,19 +151,17 @@ func checkContainer(v *violations, at string, c *runpb.Container, buckets map[st
 			v.lacks(fmt.Sprintf("%s.volume_mounts[%d].mount_path", at, i), "a path other than /gcs/"+bucket+" is")
 		}
 	}
-	checkEnv(v, at+".env", c.Env)
-	checkProbe(v, at+".startup_probe", c.StartupProbe, c.Ports[0].ContainerPort, 240)
-	checkProbe(v, at+".liveness_probe", c.LivenessProbe, c.Ports[0].ContainerPort, 3600)
+	checkEnv(v, at+".env", c.Env, reserved)
 }
 
-func checkEnv(v *violations, at string, env []*runpb.EnvVar) {
+func checkEnv(v *violations, at string, env []*runpb.EnvVar, reserved []string) {
 	seen := map[string]bool{}
 	for i, e := range env {
 		field := fmt.Sprintf("%s[%d]", at, i)
 		switch {
 		case e.Name == "" || strings.ContainsAny(e.Name, "=\x00"):
 			v.add(field+".name", "%q is no name of an environment variable", e.Name)
-		case slices.Contains(reservedEnv, e.Name):
+		case slices.Contains(reserved, e.Name):
 			v.add(field+".name", "%s is reserved; Cloud Run sets it", e.Name)
 		case seen[e.Name]:
 			v.add(field+".name", "%s is given twice", e.Name)

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kakehi/kakehi/internal/emulator/rest"
 	"github.com/kakehi/kakehi/internal/emulator/store"
 )
 
@@ -124,10 +125,13 @@ func (s *Service) metadata(w http.ResponseWriter, r *http.Request, parts []strin
 	case len(parts) == 2 && parts[0] == "b":
 		return s.bucket(w, r, parts[1])
 	case len(parts) == 3 && parts[0] == "b" && parts[2] == "o":
-		if r.Method != http.MethodGet {
-			return errNoMethod(r)
+		switch r.Method {
+		case http.MethodGet:
+			return s.list(w, r, parts[1])
+		case http.MethodPost:
+			return s.insertEmpty(w, r, parts[1])
 		}
-		return s.list(w, r, parts[1])
+		return errNoMethod(r)
 	case len(parts) == 3 && parts[0] == "b" && parts[2] == "storageLayout":
 		return s.layout(w, r, parts[1])
 	case len(parts) == 3 && parts[0] == "b" && (parts[2] == "folders" || parts[2] == "managedFolders"):
@@ -186,12 +190,17 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.message }
 
+// noMethod is the answer about a method that is not emulated.
+type noMethod struct{ *apiError }
+
+func (e noMethod) Unwrap() error { return e.apiError }
+
 func invalid(format string, args ...any) error {
 	return &apiError{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
 func errNoMethod(r *http.Request) error {
-	return &apiError{http.StatusNotFound, fmt.Sprintf("Cloud Storage has no method %s %s here.", r.Method, r.URL.Path)}
+	return noMethod{&apiError{http.StatusNotFound, fmt.Sprintf("Cloud Storage has no method %s %s here.", r.Method, r.URL.Path)}}
 }
 
 func errNoObject(bucket, name string) error {
@@ -238,11 +247,14 @@ func writeError(w http.ResponseWriter, err error) {
 		Domain  string `json:"domain"`
 		Reason  string `json:"reason"`
 	}
-	body := map[string]any{"error": map[string]any{
+	body := map[string]any{
 		"code": e.code, "message": e.message,
 		"errors": []item{{e.message, "global", reasons[e.code]}},
-	}}
-	writeJSON(w, e.code, body)
+	}
+	if errors.As(err, new(noMethod)) {
+		body["details"] = []any{map[string]string{"reason": rest.NotEmulated}}
+	}
+	writeJSON(w, e.code, map[string]any{"error": body})
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

@@ -57,6 +57,26 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request, parts []string)
 	return invalid("uploadType must be media, multipart or resumable, not %q", q.Get("uploadType"))
 }
 
+// insertEmpty makes an object without content from the metadata in the body, as
+// an insert that is no upload does.
+func (s *Service) insertEmpty(w http.ResponseWriter, r *http.Request, bucket string) error {
+	if err := s.require(r, "storage.objects.create", bucket); err != nil {
+		return err
+	}
+	if _, err := s.bucketDir(bucket); err != nil {
+		return err
+	}
+	m, err := readMetadata(r.Body)
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	if name := q.Get("name"); name != "" {
+		m.Name = name
+	}
+	return s.store(w, objectID{bucket, m.Name}, m, q, http.NoBody)
+}
+
 // withType adds a content type where the metadata names none.
 func withType(m *metadata, contentType string) *metadata {
 	if contentType != "" && !bytes.Contains(m.raw, []byte(`"contentType"`)) {

@@ -37,7 +37,7 @@ func compile(source string) (*interp.Program, error) {
 }
 
 func checkOptions(src []byte) workflow.CheckOptions {
-	return workflow.CheckOptions{Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Source: src}
+	return workflow.CheckOptions{Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors, Source: src}
 }
 
 // maxMessages bounds a deploy error; the service gives the first one only.

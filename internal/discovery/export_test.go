@@ -1,0 +1,4 @@
+package discovery
+
+// Forget drops all unpacked tables.
+func Forget() { loaded.Clear() }
