@@ -2,7 +2,6 @@ package interp
 
 import (
 	"github.com/kakehi/kakehi/internal/diag"
-	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
 
@@ -12,6 +11,7 @@ type Program struct {
 	main    *proc
 	subs    map[string]*proc
 	library Library
+	named   bool // the argument holds those of main by name
 }
 
 // proc is the code of a routine, or of a branch in one.
@@ -30,14 +30,6 @@ type param struct {
 	slot      int
 	required  bool
 	byDefault node
-}
-
-// value returns what the parameter is without an argument.
-func (p param) value(f *frame) (value.Value, error) {
-	if p.byDefault == nil {
-		return value.Null{}, nil
-	}
-	return p.byDefault.eval(f)
 }
 
 // site says where an operation comes from.
@@ -79,6 +71,16 @@ func New(f *workflow.File, library Library) (*Program, error) {
 		return nil, err
 	}
 	return &Program{main: main, subs: c.subs, library: library}, nil
+}
+
+// Routine returns the program that begins with a subworkflow in the place of
+// main. The argument of its executions is a map of arguments by parameter.
+func (p *Program) Routine(name string) (*Program, bool) {
+	sub, ok := p.subs[name]
+	if !ok {
+		return nil, false
+	}
+	return &Program{main: sub, subs: p.subs, library: p.library, named: true}, true
 }
 
 func newParam(p *workflow.Param, slot int) param {

@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -22,22 +23,28 @@ type wait struct {
 	thread   *thread
 	then     func(Result) Next
 	request  *Request  // or
-	callback *callback // or neither: a sleep
+	callback *callback // or
+	stub     bool      // a call that a stub answers; or none of them: a sleep
+	answer   *Answer   // of a stub, to the request or the call
 	deadline time.Time // zero for none
 	started  bool      // the request was sent
 	replayed bool      // the request was asked for in an earlier life
 }
 
+// answered says that w ends with an answer, and not when a timer runs out.
+func (w *wait) answered() bool { return w.request != nil || w.stub }
+
 // schedule is the goroutine of an execution.
 func (x *Execution) schedule() {
 	defer func() {
-		x.outcome.Steps = x.steps
+		x.outcome.Steps, x.outcome.Entries = x.steps, x.journal.seq
 		x.show()
 		x.stop()
 		x.idle()
 		close(x.done)
 	}()
-	started := x.inline(record{Kind: kindStart}, nil)
+	started := x.inline(nil, record{Kind: kindStart, Seed: x.seed}, nil)
+	x.order = newChooser(started.Seed, 0)
 	if !x.over {
 		x.begin()
 	}
@@ -50,13 +57,15 @@ func (x *Execution) schedule() {
 		}
 		if x.journal.replaying() {
 			x.logs = nil // the earlier life wrote them before it took a completion
-			r, err := x.journal.next()
-			if err != nil {
-				x.corrupt(err)
-			} else {
-				x.apply(r)
+			x.replayNext()
+			for !x.over && x.journal.early() {
+				x.replayNext()
 			}
 			continue
+		}
+		if x.journal.only {
+			x.halt(ErrJournalEnd)
+			return
 		}
 		if x.flush(); x.over {
 			return
@@ -66,35 +75,73 @@ func (x *Execution) schedule() {
 	}
 }
 
+// replayNext takes what the earlier life took next from the outside.
+func (x *Execution) replayNext() {
+	r, err := x.journal.next()
+	if err != nil {
+		x.corrupt(nil, err)
+		return
+	}
+	x.apply(r)
+}
+
 // begin sets the main thread up.
 func (x *Execution) begin() {
 	main := x.program.main
 	t := x.main
 	f := newFrame(t, main, nil)
 	t.frames = []*frame{f}
-	for i, p := range main.params {
-		v := x.argument
-		if i > 0 || value.IsNull(v) && p.byDefault != nil {
-			var err error
-			if v, err = p.value(f); err != nil {
-				t.throw(err)
-				return
-			}
-		}
-		if err := x.store(f, varRef{0, p.slot}, v); err != nil {
-			t.throw(err)
-			return
-		}
+	args, err := main.arguments(x.argument, x.program.named)
+	if err == nil {
+		err = t.bind(f, args)
+	}
+	if err != nil {
+		t.throw(err)
+		return
 	}
 	x.ready = append(x.ready, t)
+}
+
+// arguments are those of a routine that an execution begins with: the argument
+// itself, or by name what it holds.
+func (p *proc) arguments(argument value.Value, named bool) ([]value.Value, error) {
+	args := make([]value.Value, len(p.params))
+	if !named {
+		for i, param := range p.params {
+			switch {
+			case i == 0 && !(value.IsNull(argument) && param.byDefault != nil):
+				args[i] = argument
+			case param.required:
+				args[i] = value.Null{}
+			}
+		}
+		return args, nil
+	}
+	m, ok := argument.(*value.Map)
+	if !ok {
+		return nil, value.Errorf(value.TypeError, "the arguments of %s must be a map by parameter; got: %s", p.name, value.Type(argument))
+	}
+	for name, v := range m.All() {
+		i := slices.IndexFunc(p.params, func(param param) bool { return param.name == name.String() })
+		if i < 0 {
+			return nil, value.Errorf(value.TypeError, "%s has no parameter named %q", p.name, name)
+		}
+		args[i] = v
+	}
+	return args, nil
 }
 
 // runReady runs every thread that can run to where it waits, in the order in
 // which they became ready.
 func (x *Execution) runReady() {
 	for len(x.ready) > 0 && !x.over {
-		t := x.ready[0]
-		x.ready = x.ready[1:]
+		i := x.order.pick(len(x.ready))
+		t := x.ready[i]
+		if i == 0 {
+			x.ready = x.ready[1:]
+		} else {
+			x.ready = slices.Delete(x.ready, i, i+1)
+		}
 		t.advance()
 	}
 }
@@ -110,8 +157,14 @@ func (x *Execution) issue(t *thread, n Next) (result Result, atHand bool) {
 	}
 	switch e := n.Effect.(type) {
 	case *Request:
-		r.Effect, r.Text = "http", e.Method+" "+e.URL
+		r.Effect, r.Text, r.Digest = "http", e.Method+" "+e.URL, e.digest()
 		w.request = e
+		if x.cfg.Stubs != nil {
+			w.answer = x.cfg.Stubs.Request(*t.call, e).within(e.Timeout)
+		}
+	case *stubbed:
+		r.Effect, r.Text, r.Call = "stub", e.name, e.call
+		w.stub, w.answer = true, e.answer
 	case Sleep:
 		r.Effect = "sleep"
 		fill = after(e.For)
@@ -132,9 +185,12 @@ func (x *Execution) issue(t *thread, n Next) (result Result, atHand bool) {
 		fill = after(e.Timeout)
 	}
 	w.replayed = x.journal.replaying()
-	r = x.inline(r, fill)
-	if r.Deadline != 0 {
+	r = x.inline(t, r, fill)
+	switch {
+	case r.Deadline != 0:
 		w.deadline = time.Unix(0, r.Deadline)
+	case w.answer != nil && w.answer.Perform == nil:
+		w.deadline = x.now().Add(max(w.answer.After, 0))
 	}
 	x.waits = append(x.waits, w)
 	return Result{}, false
@@ -150,8 +206,8 @@ func (x *Execution) apply(r record) {
 		switch {
 		case w == nil:
 			return
-		case (w.request != nil) != (r.Kind == kindDone):
-			x.corrupt(fmt.Errorf("the journal has %s for effect %d, which is something else", r.Kind, r.ID))
+		case w.answered() != (r.Kind == kindDone):
+			x.corrupt(w.thread, &JournalError{Seq: x.journal.seq, Msg: fmt.Sprintf("is %s for effect %d, which is something else", r.Kind, r.ID)})
 			return
 		}
 		result := r.result(at)
@@ -181,8 +237,11 @@ func (x *Execution) apply(r record) {
 }
 
 func (r record) result(at time.Time) Result {
-	if r.Response != nil || r.Kind == kindFire {
+	switch {
+	case r.Response != nil || r.Kind == kindFire:
 		return Result{At: at, Response: r.Response}
+	case r.Value != nil || r.Raise != nil:
+		return r.stubResult(at)
 	}
 	err := value.NewError(r.Message, r.Tags...)
 	err.Fatal = slices.Contains(r.Tags, value.ResourceLimitError)
@@ -202,7 +261,7 @@ func (x *Execution) unwait(id int64) *wait {
 // flush makes the outside see what happened: it syncs the journal, writes the
 // log and sends the requests.
 func (x *Execution) flush() {
-	requests := slices.ContainsFunc(x.waits, func(w *wait) bool { return w.request != nil && !w.started })
+	requests := slices.ContainsFunc(x.waits, func(w *wait) bool { return w.goesOut() && !w.started })
 	if requests || len(x.logs) > 0 || x.over {
 		if err := x.journal.sync(); err != nil {
 			x.outcome = Outcome{State: Active, Cause: err}
@@ -219,28 +278,31 @@ func (x *Execution) flush() {
 		return
 	}
 	for _, w := range x.waits {
-		if w.request == nil || w.started {
+		if !w.goesOut() || w.started {
 			continue
 		}
 		w.started = true
 		x.inFlight++
-		if w.replayed && !repeatable(w.request.Method) {
-			go x.complete(record{Kind: kindDone, ID: w.id, Tags: []value.Tag{value.ConnectionError},
-				Message: "the process stopped while the request was in flight; it may have been processed"})
-			continue
-		}
 		go func() {
-			r := x.perform(w.request)
+			r := x.carryOut(w)
 			r.ID = w.id
 			x.complete(r)
 		}()
 	}
 }
 
-// repeatable reports whether a request may be sent again when nobody knows
-// whether the first one arrived.
-func repeatable(method string) bool {
-	switch method {
+// goesOut says that w needs something from the outside, which no stub gives.
+func (w *wait) goesOut() bool {
+	return w.answered() && (w.answer == nil || w.answer.Perform != nil)
+}
+
+// repeatable reports whether what w waits for may be asked for again when
+// nobody knows whether the first request arrived.
+func (w *wait) repeatable() bool {
+	if w.request == nil {
+		return false
+	}
+	switch w.request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return true
 	}
@@ -256,53 +318,139 @@ func (x *Execution) complete(r record) {
 
 // take waits for the next thing from the outside, journals and applies it.
 func (x *Execution) take(expires time.Time) {
-	deadline, timer := expires, record{Kind: kindExpire}
+	for x.gather() {
+		due, next := x.timers(expires)
+		if len(due)+len(x.arrived) > 0 {
+			x.takeDue(due, expires)
+			return
+		}
+		fired, taken := x.rest(next)
+		if taken {
+			return
+		}
+		if fired && x.order.random == nil {
+			x.accept(input{record: next.record()})
+			return
+		}
+	}
+}
+
+// gather waits, in virtual time, for the answers of all requests in flight.
+// The answer is false when something else came first.
+func (x *Execution) gather() bool {
+	for x.virtual && x.inFlight > 0 {
+		select {
+		case in := <-x.inbox:
+			if in.record.Kind != kindDone {
+				x.accept(in)
+				return false
+			}
+			x.inFlight--
+			x.arrived = append(x.arrived, in.record)
+		case <-x.ctx.Done():
+			x.halt(context.Cause(x.ctx))
+			return false
+		}
+	}
+	slices.SortFunc(x.arrived, func(a, b record) int { return cmp.Compare(a.ID, b.ID) })
+	return true
+}
+
+// timer is when a wait ends by itself, or the whole execution if wait is nil.
+type timer struct {
+	at   time.Time
+	wait *wait
+}
+
+func (t timer) record() record {
+	switch {
+	case t.wait == nil:
+		return record{Kind: kindExpire}
+	case t.wait.answer != nil:
+		return t.wait.answer.record(t.wait.id)
+	}
+	return record{Kind: kindFire, ID: t.wait.id}
+}
+
+// timers returns those that have run out, and the next one of all; of timers
+// that run out together the oldest wait is first. Without a seed due holds one
+// at most.
+func (x *Execution) timers(expires time.Time) (due []timer, next timer) {
+	now := x.clock.Now()
+	next = timer{at: expires}
 	for _, w := range x.waits {
-		if !w.deadline.IsZero() && w.deadline.Before(deadline) {
-			deadline, timer = w.deadline, record{Kind: kindFire, ID: w.id}
+		if w.deadline.IsZero() || w.goesOut() {
+			continue
+		}
+		if w.deadline.Before(next.at) {
+			next = timer{w.deadline, w}
+		}
+		if x.order.random != nil && !w.deadline.After(now) {
+			due = append(due, timer{w.deadline, w})
 		}
 	}
-	left := deadline.Sub(x.clock.Now())
-	if left <= 0 {
-		x.accept(input{record: timer})
-		return
+	if len(due) == 0 && !next.at.After(now) {
+		due = append(due, next)
 	}
-	fired, giveUp := x.clock.After(left)
-	resting := x.inFlight == 0 // else a virtual clock stands still, and nothing fires
-	if resting {
-		x.idle()
-	}
-	awake := func() {
-		if resting {
-			x.busy()
+	return due, next
+}
+
+// takeDue takes one of the things that happen at this instant: a timer before
+// an answer, unless there is a seed. With one it may take more before the
+// branches go on, so that they go on together.
+func (x *Execution) takeDue(due []timer, expires time.Time) {
+	for early := false; len(due)+len(x.arrived) > 0 && !x.over; early = true {
+		choose := newChooser(x.seed, uint64(x.journal.seq))
+		i := choose.pick(len(due) + len(x.arrived))
+		var r record
+		if i < len(due) {
+			r = due[i].record()
+		} else {
+			i -= len(due)
+			r = x.arrived[i]
+			x.arrived = slices.Delete(x.arrived, i, i+1)
 		}
-		giveUp()
+		r.Early = early
+		x.accept(input{record: r})
+		if choose.pick(2) == 0 {
+			return
+		}
+		due, _ = x.timers(expires)
 	}
+}
+
+// rest waits until a timer has fired or something was taken from the outside.
+func (x *Execution) rest(next timer) (fired, taken bool) {
+	fire, giveUp := x.clock.After(next.at.Sub(x.clock.Now()))
+	x.idle()
 	select {
-	case <-fired:
-		x.accept(input{record: timer})
+	case <-fire:
+		return true, false
 	case in := <-x.inbox:
-		awake()
+		x.busy()
+		giveUp()
+		if in.record.Kind == kindDone {
+			x.inFlight--
+		}
 		x.accept(in)
 	case <-x.ctx.Done():
-		awake()
+		x.busy()
+		giveUp()
 		x.halt(context.Cause(x.ctx))
 	}
+	return false, true
 }
 
 // accept journals an input, and applies it.
 func (x *Execution) accept(in input) {
 	r := in.record
-	if r.Kind == kindDone {
-		x.inFlight--
-	}
 	if r.Kind == kindCall {
 		if err := x.refuse(r); err != nil {
 			in.ack <- err
 			return
 		}
 	}
-	err := x.journal.append(&r)
+	err := x.journal.append(&r, x.journal.present())
 	if err == nil && (r.Kind == kindDone || r.Kind == kindCall || r.Kind == kindCancel) {
 		err = x.journal.sync() // what the outside did or was told must not be forgotten
 	}
