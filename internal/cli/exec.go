@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/journal"
 	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
@@ -21,8 +23,12 @@ func (a *app) execCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exec WORKFLOW",
 		Short: "Run one Cloud Workflows definition, without any emulated service",
-		Long:  "Runs a Cloud Workflows definition (YAML or JSON) on the engine and prints its\nresult. HTTP steps go to the real network; nothing is emulated.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Runs a Cloud Workflows definition (YAML or JSON) on the engine and prints its\n" +
+			"result. HTTP steps go to the real network; nothing is emulated.\n\n" +
+			"With --virtual-time, sleeps, retries and timeouts take no time, and the run is\n" +
+			"repeatable: the same definition, argument, seed and answers give the same\n" +
+			"journal. It begins at the start of 2026 unless --start says otherwise.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.exec(cmd.Context(), args[0], o)
 		},
@@ -31,6 +37,9 @@ func (a *app) execCommand() *cobra.Command {
 	flags.StringVar(&o.data, "data", "", "runtime argument, as `JSON`")
 	flags.StringArrayVar(&o.env, "env", nil, "environment variable for sys.get_env, as `KEY=VALUE`")
 	flags.BoolVar(&o.virtual, "virtual-time", false, "let waiting take no time")
+	flags.StringVar(&o.start, "start", "", "`TIME` (RFC 3339) at which virtual time begins")
+	flags.Int64Var(&o.seed, "seed", 0, "`NUMBER` that chooses the interleaving of branches in virtual time; 0 is the fixed order")
+	flags.StringVar(&o.journal, "journal", "", "record the run in `FILE`, for kakehi replay")
 	flags.StringVarP(&o.output, "output", "o", "json", "output `FORMAT`: json")
 	return cmd
 }
@@ -39,28 +48,28 @@ type execOptions struct {
 	data    string
 	env     []string
 	virtual bool
+	start   string
+	seed    int64
+	journal string
 	output  string
 }
 
-// execResult is what exec prints; see the contract in ARCHITECTURE.md.
-type execResult struct {
-	State  interp.State    `json:"state"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  *execError      `json:"error,omitempty"`
-	Steps  int64           `json:"steps"`
-}
-
-type execError struct {
-	Payload    json.RawMessage `json:"payload"`
-	Context    string          `json:"context"`
-	StackTrace []execFrame     `json:"stackTrace"`
-}
-
-type execFrame struct {
-	Step    string `json:"step"`
-	Routine string `json:"routine"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+// clock is nil, which is the real one, without --virtual-time.
+func (o execOptions) clock() (interp.Clock, error) {
+	if !o.virtual {
+		if o.start != "" || o.seed != 0 {
+			return nil, usageError("--start and --seed need --virtual-time: in real time the outside decides")
+		}
+		return nil, nil
+	}
+	if o.start == "" {
+		return interp.NewVirtualClock(time.Time{}), nil
+	}
+	t, err := time.Parse(time.RFC3339, o.start)
+	if err != nil {
+		return nil, usageError("--start takes a time such as 2026-01-02T15:04:05Z, not %q", o.start)
+	}
+	return interp.NewVirtualClock(t), nil
 }
 
 func (a *app) exec(ctx context.Context, file string, o execOptions) error {
@@ -75,37 +84,66 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 	if err != nil {
 		return err
 	}
-	program, err := a.loadProgram(file)
+	clock, err := o.clock()
 	if err != nil {
 		return err
 	}
-	cfg := interp.Config{HTTP: http.DefaultTransport, Env: execEnvironment(env), Log: a.printLog}
-	if o.virtual {
-		cfg.Clock = interp.NewVirtualClock(time.Now())
+	src, program, err := a.loadProgram(file)
+	if err != nil {
+		return err
 	}
-	outcome := program.Start(ctx, arg, cfg).Wait()
+	cfg := interp.Config{HTTP: http.DefaultTransport, Clock: clock, Seed: o.seed, Env: stdlib.Environment(env), Log: a.printLog}
+	finish := func(*execResult) error { return nil }
+	if o.journal != "" {
+		header := journal.Header{Workflow: file, Source: string(src), Argument: value.MustJSON(arg), Env: cfg.Env}
+		if cfg.Journal, finish, err = record(o.journal, header); err != nil {
+			return err
+		}
+	}
+	outcome := program.Run(ctx, arg, cfg)
 	result, err := newExecResult(outcome)
 	if err != nil {
 		return err
 	}
-	if err := a.printJSON(result); err != nil {
+	if err := errors.Join(finish(result), a.printJSON(result)); err != nil {
 		return err
 	}
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return exitWith(exitInterrupted, nil)
-	case outcome.State != interp.Succeeded:
-		return exitWith(exitRunFailed, nil)
 	}
-	return nil
+	return exitOf(outcome)
 }
 
-// loadProgram parses, checks and prepares a workflow, as a deploy does.
-func (a *app) loadProgram(file string) (*interp.Program, error) {
+// record begins a journal file. The function it returns completes the file.
+func record(name string, h journal.Header) (interp.Journal, func(*execResult) error, error) {
+	w, err := journal.Create(name, h)
+	if err != nil {
+		return nil, nil, err
+	}
+	return w, func(r *execResult) error {
+		var errs []error
+		if r.State != interp.Active {
+			end, err := json.Marshal(r)
+			if err == nil {
+				err = w.End(end)
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(append(errs, w.Close())...)
+	}, nil
+}
+
+// loadProgram reads, checks and prepares a workflow, as a deploy does.
+func (a *app) loadProgram(file string) ([]byte, *interp.Program, error) {
 	src, err := readSource(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	program, err := a.prepare(file, src)
+	return src, program, err
+}
+
+func (a *app) prepare(file string, src []byte) (*interp.Program, error) {
 	f, err := workflow.Parse(file, src)
 	if err != nil {
 		return nil, exitWith(exitCheckFailed, err)
@@ -120,24 +158,6 @@ func (a *app) loadProgram(file string) (*interp.Program, error) {
 		return nil, exitWith(exitCheckFailed, err)
 	}
 	return program, nil
-}
-
-// execEnvironment adds the built-in variables, with names of their own, to
-// those given.
-func execEnvironment(given map[string]string) map[string]string {
-	env := map[string]string{
-		"GOOGLE_CLOUD_PROJECT_ID":            "kakehi-local",
-		"GOOGLE_CLOUD_PROJECT_NUMBER":        "123456789012",
-		"GOOGLE_CLOUD_LOCATION":              "us-central1",
-		"GOOGLE_CLOUD_WORKFLOW_ID":           "exec",
-		"GOOGLE_CLOUD_WORKFLOW_REVISION_ID":  "000001-000",
-		"GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID": "00000000-0000-0000-0000-000000000000",
-		"GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME":  "workflows@kakehi-local.iam.gserviceaccount.com",
-	}
-	for k, v := range given {
-		env[k] = v
-	}
-	return env
 }
 
 // argument decodes --data; no data is null.
@@ -165,27 +185,6 @@ func keyValues(flag string, pairs []string) (map[string]string, error) {
 	return m, nil
 }
 
-func newExecResult(o interp.Outcome) (*execResult, error) {
-	r := &execResult{State: o.State, Steps: o.Steps}
-	if o.State == interp.Succeeded {
-		data, err := value.ToJSON(o.Result)
-		if err != nil {
-			return nil, fmt.Errorf("the workflow's result is not JSON: %w", err)
-		}
-		r.Result = data
-		return r, nil
-	}
-	payload, err := value.ToJSON(o.Err.Payload)
-	if err != nil {
-		return nil, fmt.Errorf("the workflow's error is not JSON: %w", err)
-	}
-	r.Error = &execError{Payload: payload, Context: o.Err.Context, StackTrace: []execFrame{}}
-	for _, f := range o.Err.Stack {
-		r.Error.StackTrace = append(r.Error.StackTrace, execFrame{Step: f.Step, Routine: f.Routine, Line: f.At.Line, Column: f.At.Col})
-	}
-	return r, nil
-}
-
 // printLog shows what sys.log writes.
 func (a *app) printLog(e interp.LogEntry) {
 	text := e.Text
@@ -195,12 +194,4 @@ func (a *app) printLog(e interp.LogEntry) {
 		}
 	}
 	fmt.Fprintf(a.Err, "%s %-8s %s\n", e.Time.UTC().Format(time.RFC3339), e.Severity, text)
-}
-
-// printJSON writes v to standard output as indented JSON.
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.Out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
