@@ -7,6 +7,7 @@ import (
 
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/stdlib"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
 
@@ -67,9 +68,12 @@ func checkFile(file string) (diag.List, error) {
 	return loaded.warnings, nil
 }
 
-// checkWorkflow makes the checks of a deploy.
-func checkWorkflow(f *workflow.File, src []byte) diag.List {
-	return workflow.Check(f, workflow.CheckOptions{Source: src, Functions: stdlib.Signature, FunctionNames: stdlib.Names()})
+// checkWorkflow makes the checks of a deploy, where functions that only stubs
+// know are there too.
+func checkWorkflow(f *workflow.File, src []byte, stubbed ...string) diag.List {
+	return workflow.Check(f, workflow.CheckOptions{
+		Source: src, Functions: stub.Signature(stdlib.Signature, stubbed), FunctionNames: stdlib.Names(),
+	})
 }
 
 // asList turns any error about a file into diagnostics.

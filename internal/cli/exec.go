@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/journal"
 	"github.com/kakehi/kakehi/internal/stdlib"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
@@ -24,7 +26,8 @@ func (a *app) execCommand() *cobra.Command {
 		Use:   "exec WORKFLOW",
 		Short: "Run one Cloud Workflows definition, without any emulated service",
 		Long: "Runs a Cloud Workflows definition (YAML or JSON) on the engine and prints its\n" +
-			"result. HTTP steps go to the real network; nothing is emulated.\n\n" +
+			"result. HTTP steps go to the real network; nothing is emulated, but what --stubs\n" +
+			"answers. A stub file may also be a hook file of gcw-emulator.\n\n" +
 			"With --virtual-time, sleeps, retries and timeouts take no time, and the run is\n" +
 			"repeatable: the same definition, argument, seed and answers give the same\n" +
 			"journal. It begins at the start of 2026 unless --start says otherwise.",
@@ -39,6 +42,7 @@ func (a *app) execCommand() *cobra.Command {
 	flags.BoolVar(&o.virtual, "virtual-time", false, "let waiting take no time")
 	flags.StringVar(&o.start, "start", "", "`TIME` (RFC 3339) at which virtual time begins")
 	flags.Int64Var(&o.seed, "seed", 0, "`NUMBER` that chooses the interleaving of branches in virtual time; 0 is the fixed order")
+	flags.StringArrayVar(&o.stubs, "stubs", nil, "`FILE` of answers in the place of the outside; repeatable")
 	flags.StringVar(&o.journal, "journal", "", "record the run in `FILE`, for kakehi replay")
 	flags.StringVarP(&o.output, "output", "o", "json", "output `FORMAT`: json")
 	return cmd
@@ -50,6 +54,7 @@ type execOptions struct {
 	virtual bool
 	start   string
 	seed    int64
+	stubs   []string
 	journal string
 	output  string
 }
@@ -88,14 +93,25 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 	if err != nil {
 		return err
 	}
-	src, program, err := a.loadProgram(file)
+	stubs, err := a.loadStubs(o.stubs)
+	if err != nil {
+		return err
+	}
+	src, err := readSource(file)
+	if err != nil {
+		return err
+	}
+	program, stubbed, err := a.prepare(file, src, stubs)
 	if err != nil {
 		return err
 	}
 	cfg := interp.Config{HTTP: http.DefaultTransport, Clock: clock, Seed: o.seed, Env: stdlib.Environment(env), Log: a.printLog}
+	if len(stubs) > 0 {
+		cfg.Stubs = stub.NewSet(stubs...)
+	}
 	finish := func(*execResult) error { return nil }
 	if o.journal != "" {
-		header := journal.Header{Workflow: file, Source: string(src), Argument: value.MustJSON(arg), Env: cfg.Env}
+		header := journal.Header{Workflow: file, Source: string(src), Argument: value.MustJSON(arg), Env: cfg.Env, Stubbed: stubbed}
 		if cfg.Journal, finish, err = record(o.journal, header); err != nil {
 			return err
 		}
@@ -133,31 +149,49 @@ func record(name string, h journal.Header) (interp.Journal, func(*execResult) er
 	}, nil
 }
 
-// loadProgram reads, checks and prepares a workflow, as a deploy does.
-func (a *app) loadProgram(file string) ([]byte, *interp.Program, error) {
-	src, err := readSource(file)
-	if err != nil {
-		return nil, nil, err
-	}
-	program, err := a.prepare(file, src)
-	return src, program, err
-}
-
-func (a *app) prepare(file string, src []byte) (*interp.Program, error) {
+// prepare parses, checks and compiles a workflow, as a deploy does. It also
+// names the functions that only the stubs know.
+func (a *app) prepare(file string, src []byte, stubs []*stub.File) (*interp.Program, []string, error) {
 	f, err := workflow.Parse(file, src)
 	if err != nil {
-		return nil, exitWith(exitCheckFailed, err)
+		return nil, nil, exitWith(exitCheckFailed, err)
 	}
-	found := checkWorkflow(f, src)
+	stubbed := stub.Stubbed(f, stdlib.Funcs(), stubs...)
+	program, err := a.compile(f, src, stubbed)
+	if err == nil {
+		a.printDiagnostics(stub.Unused(f, stubs...))
+	}
+	return program, stubbed, err
+}
+
+func (a *app) compile(f *workflow.File, src []byte, stubbed []string) (*interp.Program, error) {
+	found := checkWorkflow(f, src, stubbed...)
 	if err := found.Err(); err != nil {
 		return nil, exitWith(exitCheckFailed, err)
 	}
 	a.printDiagnostics(found)
-	program, err := interp.New(f, stdlib.Funcs())
+	program, err := interp.New(f, stub.Library(stdlib.Funcs(), stubbed))
 	if err != nil {
 		return nil, exitWith(exitCheckFailed, err)
 	}
 	return program, nil
+}
+
+// loadStubs reads stub files.
+func (a *app) loadStubs(names []string) ([]*stub.File, error) {
+	files := make([]*stub.File, len(names))
+	for i, name := range names {
+		src, err := readSource(name)
+		if err != nil {
+			return nil, err
+		}
+		var found diag.List
+		if files[i], found, err = stub.Parse(name, src); err != nil {
+			return nil, exitWith(exitCheckFailed, err)
+		}
+		a.printDiagnostics(found)
+	}
+	return files, nil
 }
 
 // argument decodes --data; no data is null.

@@ -13,6 +13,7 @@ import (
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/journal"
 	"github.com/kakehi/kakehi/internal/value"
+	"github.com/kakehi/kakehi/internal/workflow"
 )
 
 func (a *app) replayCommand() *cobra.Command {
@@ -77,11 +78,19 @@ func (a *app) replay(ctx context.Context, name string, o replayOptions) error {
 
 // recordedProgram prepares the recorded definition, or the one of a file.
 func (a *app) recordedProgram(recorded *journal.File, file string) (*interp.Program, error) {
-	if file == "" {
-		return a.prepare(recorded.Workflow, []byte(recorded.Source))
+	name, src := recorded.Workflow, []byte(recorded.Source)
+	if file != "" {
+		var err error
+		if src, err = readSource(file); err != nil {
+			return nil, err
+		}
+		name = file
 	}
-	_, program, err := a.loadProgram(file)
-	return program, err
+	f, err := workflow.Parse(name, src)
+	if err != nil {
+		return nil, exitWith(exitCheckFailed, err)
+	}
+	return a.compile(f, src, recorded.Stubbed)
 }
 
 // showReplay prints what there is to see of a replay. One that diverged has no
