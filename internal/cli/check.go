@@ -9,13 +9,14 @@ import (
 	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/workflow"
+	"github.com/kakehi/kakehi/internal/workflowtest"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE|DIR...",
 		Short: "Check pipelines and workflows: types, references, limits",
-		Long:  "Checks pipeline specs and Cloud Workflows definitions, told apart by content,\nand prints every problem with its place. A folder stands for all its files.",
+		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place. A folder stands\nfor all its files.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var all diag.List
@@ -51,12 +52,24 @@ func checkFile(file string) (diag.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kindOf(src) == kindWorkflow {
+	switch kindOf(src) {
+	case kindWorkflow:
 		f, err := workflow.Parse(file, src)
 		if err != nil {
 			return asList(file, err), nil
 		}
 		return checkWorkflow(f, src), nil
+	case kindTest:
+		if _, err := workflowtest.Load(file, readSource); err != nil {
+			return asList(file, err), nil
+		}
+		return nil, nil
+	case kindStubs:
+		_, found, err := stub.Parse(file, src)
+		if err != nil {
+			return asList(file, err), nil
+		}
+		return found, nil
 	}
 	loaded, err := loadPipeline(file)
 	if err == nil {

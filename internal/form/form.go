@@ -56,7 +56,7 @@ func (o Object[T]) Read(r *Reader, n workflow.Node, to *T) bool {
 			f.Read(r, e.Value, to)
 			continue
 		}
-		r.Errorf(e.Key.Pos(), "unknown-key", didYouMean(key, o.keys()), "%s has no key %q", o.Name, key)
+		r.Errorf(e.Key.Pos(), "unknown-key", oneOf(key, o.keys()), "%s has no key %q", o.Name, key)
 		if o.Lax {
 			r.Found[len(r.Found)-1].Severity = diag.Warning
 		}
@@ -86,8 +86,16 @@ func (o Object[T]) keys() []string {
 	return keys
 }
 
-func didYouMean(word string, words []string) string {
-	if hint := diag.DidYouMean(word, words); hint != "" {
+// DidYouMean is a hint that names the nearest of the words, or "".
+func DidYouMean(word string, words []string) string {
+	if len([]rune(word)) < 3 { // any two short words are near
+		return ""
+	}
+	return diag.DidYouMean(word, words)
+}
+
+func oneOf(word string, words []string) string {
+	if hint := DidYouMean(word, words); hint != "" {
 		return hint
 	}
 	return "one of " + strings.Join(words, ", ")

@@ -30,7 +30,7 @@ func (r *Reader) Text(n workflow.Node) string {
 func (r *Reader) Word(n workflow.Node, words ...string) string {
 	text := r.Text(n)
 	if text != "" && !slices.Contains(words, text) {
-		r.Errorf(n.Pos(), "wrong-value", didYouMean(text, words), "%q is none of %s", text, strings.Join(words, ", "))
+		r.Errorf(n.Pos(), "wrong-value", oneOf(text, words), "%q is none of %s", text, strings.Join(words, ", "))
 	}
 	return text
 }

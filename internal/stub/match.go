@@ -92,10 +92,10 @@ func (m Match) String() string {
 // Check reports a function or step that the definition does not have.
 func (m Match) Check(r *form.Reader, names Names) {
 	if m.Call != "" && !names.hasCall(m.Call) {
-		r.Errorf(m.callAt, "unknown-function", diag.DidYouMean(m.Call, names.Calls), "no step of the definition calls %q", m.Call)
+		r.Errorf(m.callAt, "unknown-function", form.DidYouMean(m.Call, names.Calls), "no step of the definition calls %q", m.Call)
 	}
 	if m.Step != "" && !names.HasStep(m.Step) {
-		r.Errorf(m.stepAt, "unknown-step", diag.DidYouMean(m.Step, names.Steps), "the definition has no step %q", m.Step)
+		r.Errorf(m.stepAt, "unknown-step", form.DidYouMean(m.Step, names.Steps), "the definition has no step %q", m.Step)
 	}
 }
 
@@ -157,50 +157,63 @@ func glob(pattern, text string) bool {
 }
 
 // contains reports whether v has all that want has: maps may have more keys.
-func contains(v, want value.Value) bool { return len(Missing("", v, want)) == 0 }
+func contains(v, want value.Value) bool { return len(Differences("", v, want, false)) == 0 }
 
-// Missing lists where v differs from want, each with its path below at. Maps
-// may have more keys than wanted.
-func Missing(at string, v, want value.Value) []string {
+// Differences lists where v differs from want, each with its path below at.
+// Unless exact, maps may have more keys than wanted.
+func Differences(at string, v, want value.Value, exact bool) []string {
 	switch want := want.(type) {
 	case *value.Map:
-		m, ok := v.(*value.Map)
-		if !ok {
-			break
+		if m, ok := v.(*value.Map); ok {
+			return mapDifferences(at, m, want, exact)
 		}
-		var all []string
-		for k, w := range want.All() {
-			part, ok := m.Lookup(k)
-			if !ok {
-				all = append(all, fmt.Sprintf("%s is missing, want %s", path(at, k.String()), show(w)))
-				continue
-			}
-			all = append(all, Missing(path(at, k.String()), part, w)...)
-		}
-		return all
 	case *value.List:
-		l, ok := v.(*value.List)
-		if !ok {
-			break
+		if l, ok := v.(*value.List); ok {
+			return listDifferences(at, l, want, exact)
 		}
-		var all []string
-		for i, w := range want.Items() {
-			if i >= l.Len() {
-				all = append(all, fmt.Sprintf("%s[%d] is missing, want %s", at, i, show(w)))
-				continue
-			}
-			all = append(all, Missing(fmt.Sprintf("%s[%d]", at, i), l.At(i), w)...)
-		}
-		for i := want.Len(); i < l.Len(); i++ {
-			all = append(all, fmt.Sprintf("%s[%d] is too many: %s", at, i, show(l.At(i))))
-		}
-		return all
 	default:
 		if value.Equal(v, want) {
 			return nil
 		}
 	}
-	return []string{fmt.Sprintf("%s is %s, want %s", at, show(v), show(want))}
+	return []string{fmt.Sprintf("%s is %s, want %s", at, Show(v), Show(want))}
+}
+
+func mapDifferences(at string, m, want *value.Map, exact bool) []string {
+	var all []string
+	for k, w := range want.All() {
+		part, ok := m.Lookup(k)
+		if !ok {
+			all = append(all, fmt.Sprintf("%s is missing, want %s", path(at, k.String()), Show(w)))
+			continue
+		}
+		all = append(all, Differences(path(at, k.String()), part, w, exact)...)
+	}
+	if !exact {
+		return all
+	}
+	for k, v := range m.All() {
+		if _, ok := want.Lookup(k); !ok {
+			all = append(all, fmt.Sprintf("%s is %s, and not wanted", path(at, k.String()), Show(v)))
+		}
+	}
+	return all
+}
+
+func listDifferences(at string, l, want *value.List, exact bool) []string {
+	var all []string
+	for i := range max(l.Len(), want.Len()) {
+		item := fmt.Sprintf("%s[%d]", at, i)
+		switch {
+		case i >= l.Len():
+			all = append(all, fmt.Sprintf("%s is missing, want %s", item, Show(want.At(i))))
+		case i >= want.Len():
+			all = append(all, fmt.Sprintf("%s is %s, and not wanted", item, Show(l.At(i))))
+		default:
+			all = append(all, Differences(item, l.At(i), want.At(i), exact)...)
+		}
+	}
+	return all
 }
 
 func path(at, key string) string {
@@ -210,14 +223,15 @@ func path(at, key string) string {
 	return at + "." + key
 }
 
-func show(v value.Value) string {
+// Show is v as JSON, cut where it is long.
+func Show(v value.Value) string {
 	if v == nil {
 		return "nothing"
 	}
 	const most = 400
 	text := string(value.MustJSON(value.Printable(v)))
 	if len(text) > most {
-		text = text[:most] + "…"
+		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	return text
 }
