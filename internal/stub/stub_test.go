@@ -142,14 +142,14 @@ stubs:
 stubs:
   - {step: sub.double, answer: {result: "${args.x * 2}"}}
   - {call: sub, args: {x: 1}, answer: {result: stubbed, delay: 1h}}
-  - {call: gke.create_*, answer: {result: {name: "${args.name}"}}}
+  - {call: acme.create_*, answer: {result: {name: "${args.name}"}}}
   - {call: sys.sleep, answer: {result: null}}
 `, `
 main:
   steps:
     - a: {call: sub, args: {x: 1}, result: a}
     - b: {call: sub, args: {x: 4}, result: b}
-    - c: {call: gke.create_job, args: {name: j}, result: c}
+    - c: {call: acme.create_job, args: {name: j}, result: c}
     - d: {call: sys.sleep, args: {seconds: 1000}}
     - e: {return: ["${a}", "${b}", "${c}", "${sub(1)}", "${time.format(sys.now())}"]}
 sub:
@@ -189,9 +189,9 @@ stubs:
 - a: {try: {call: http.get, args: {url: "https://a"}}, except: {as: e, steps: [{x: {assign: [{e1: "${e}"}]}}]}}
 - b: {call: http.get, args: {url: "https://a"}}
 `, `! {"message":"raised by a stub","tags":["TimeoutError"],"code":7,"more":true}`},
-		{"a function that no stub answers", "stubs: [{call: gke.create_job, args: {name: other}, answer: {result: 1}}]", `
-- a: {call: gke.create_job, args: {name: this}}
-`, `! {"message":"gke.create_job is not emulated, and no stub has an answer to this call","tags":["ValueError"]}`},
+		{"a function that no stub answers", "stubs: [{call: acme.create_job, args: {name: other}, answer: {result: 1}}]", `
+- a: {call: acme.create_job, args: {name: this}}
+`, `! {"message":"acme.create_job is not emulated, and no stub has an answer to this call","tags":["ValueError"]}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			source := c.source

@@ -82,12 +82,11 @@ func Calls(f *File) []string {
 			if c, ok := s.Do.(*Call); ok {
 				names[c.Func] = true
 			}
-			for _, x := range expressions(s.Do) {
-				expr.Walk(x, func(x expr.Expr) bool {
-					if c, ok := x.(*expr.Call); ok {
-						names[c.Func] = true
+			for _, v := range Values(s.Do) {
+				WalkNodes(v, func(n Node) {
+					if e, ok := n.(*Expr); ok {
+						addCalls(e.X, names)
 					}
-					return true
 				})
 			}
 			return true
@@ -96,68 +95,11 @@ func Calls(f *File) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// expressions returns the expressions of an action, without those of the steps
-// inside it.
-func expressions(a Action) []expr.Expr {
-	var xs []expr.Expr
-	for _, n := range operands(a) {
-		WalkNodes(n, func(n Node) {
-			if e, ok := n.(*Expr); ok {
-				xs = append(xs, e.X)
-			}
-		})
-	}
-	if a, ok := a.(*Assign); ok {
-		for _, item := range a.Items {
-			xs = append(xs, item.Target)
+func addCalls(x expr.Expr, names map[string]bool) {
+	expr.Walk(x, func(x expr.Expr) bool {
+		if c, ok := x.(*expr.Call); ok {
+			names[c.Func] = true
 		}
-	}
-	return xs
-}
-
-// operands returns the values of an action; some may be nil.
-func operands(a Action) []Node {
-	switch a := a.(type) {
-	case *Assign:
-		list := make([]Node, len(a.Items))
-		for i, item := range a.Items {
-			list[i] = item.Value
-		}
-		return list
-	case *Call:
-		return []Node{a.Args}
-	case *Switch:
-		list := make([]Node, len(a.Arms))
-		for i, arm := range a.Arms {
-			list[i] = arm.Condition
-		}
-		return list
-	case *For:
-		return []Node{a.In, a.Range}
-	case *Parallel:
-		list := []Node{a.ConcurrencyLimit}
-		if a.For != nil {
-			list = append(list, a.For.In, a.For.Range)
-		}
-		return list
-	case *Try:
-		return policy(a.Retry)
-	case *Raise:
-		return []Node{a.Value}
-	case *Return:
-		return []Node{a.Value}
-	}
-	return nil
-}
-
-// policy returns the values of a retry.
-func policy(r *Retry) []Node {
-	if r == nil {
-		return nil
-	}
-	list := []Node{r.Policy, r.Predicate, r.MaxRetries}
-	if b := r.Backoff; b != nil {
-		list = append(list, b.Policy, b.InitialDelay, b.MaxDelay, b.Multiplier)
-	}
-	return list
+		return true
+	})
 }
