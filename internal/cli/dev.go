@@ -14,7 +14,7 @@ const defaultAddr = "127.0.0.1:8787"
 
 func (a *app) devCommand() *cobra.Command {
 	var addr, dataDir string
-	var allowHosts []string
+	var allowHosts, stubs []string
 	var rate float64
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -22,22 +22,23 @@ func (a *app) devCommand() *cobra.Command {
 		Long:  "Serves the embedded Google Cloud of a data directory. It prints \"ready URL\" on\nstandard output once it serves. Executions that a crash or an end left running go\non. Point gcloud and Google's libraries at it with kakehi env.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.dev(cmd.Context(), addr, dataDir, allowHosts, rate)
+			return a.dev(cmd.Context(), addr, dataDir, allowHosts, stubs, rate)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", defaultAddr, "`HOST:PORT` to serve on; port 0 chooses one")
 	f.StringVar(&dataDir, "data-dir", defaultDataDir, "data `DIR`")
 	f.StringArrayVar(&allowHosts, "allow-host", nil, "let workloads reach `HOST` outside; repeatable; * for any")
+	stubsFlag(cmd, &stubs)
 	f.Float64Var(&rate, "traffic", 100, "requests a second to services under rollout; 0 for none")
 	return cmd
 }
 
-func (a *app) dev(ctx context.Context, addr, dataDir string, allowHosts []string, rate float64) (err error) {
+func (a *app) dev(ctx context.Context, addr, dataDir string, allowHosts, stubs []string, rate float64) (err error) {
 	if err := a.warnUnlessLoopback(addr); err != nil {
 		return err
 	}
-	cloud, err := a.openCloud(addr, dataDir, allowHosts)
+	cloud, err := a.openCloud(addr, dataDir, allowHosts, stubs)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/journal"
 	"github.com/kakehi/kakehi/internal/stdlib"
@@ -42,7 +41,7 @@ func (a *app) execCommand() *cobra.Command {
 	flags.BoolVar(&o.virtual, "virtual-time", false, "let waiting take no time")
 	flags.StringVar(&o.start, "start", "", "`TIME` (RFC 3339) at which virtual time begins")
 	flags.Int64Var(&o.seed, "seed", 0, "`NUMBER` that chooses the interleaving of branches in virtual time; 0 is the fixed order")
-	flags.StringArrayVar(&o.stubs, "stubs", nil, "`FILE` of answers in the place of the outside; repeatable")
+	stubsFlag(cmd, &o.stubs)
 	flags.StringVar(&o.journal, "journal", "", "record the run in `FILE`, for kakehi replay")
 	flags.StringVarP(&o.output, "output", "o", "json", "output `FORMAT`: json")
 	return cmd
@@ -175,23 +174,6 @@ func (a *app) compile(f *workflow.File, src []byte, stubbed []string) (*interp.P
 		return nil, exitWith(exitCheckFailed, err)
 	}
 	return program, nil
-}
-
-// loadStubs reads stub files.
-func (a *app) loadStubs(names []string) ([]*stub.File, error) {
-	files := make([]*stub.File, len(names))
-	for i, name := range names {
-		src, err := readSource(name)
-		if err != nil {
-			return nil, err
-		}
-		var found diag.List
-		if files[i], found, err = stub.Parse(name, src); err != nil {
-			return nil, exitWith(exitCheckFailed, err)
-		}
-		a.printDiagnostics(found)
-	}
-	return files, nil
 }
 
 // argument decodes --data; no data is null.

@@ -30,6 +30,7 @@ type runOptions struct {
 	output     string
 	traffic    float64
 	allowHosts []string
+	stubs      []string
 	timeout    time.Duration
 }
 
@@ -52,6 +53,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "text", "output `FORMAT`: text or json")
 	f.Float64Var(&o.traffic, "traffic", 100, "requests a second to services under rollout; 0 for none")
 	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "let workloads reach `HOST` outside; repeatable; * for any")
+	stubsFlag(cmd, &o.stubs)
 	f.DurationVar(&o.timeout, "timeout", 0, "cancel the run after this `DURATION`")
 	return cmd
 }
@@ -73,7 +75,7 @@ func (a *app) run(ctx context.Context, arg string, o runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	cloud, err := a.openCloud("127.0.0.1:0", o.dataDir, o.allowHosts)
+	cloud, err := a.openCloud("127.0.0.1:0", o.dataDir, o.allowHosts, o.stubs)
 	if err != nil {
 		return err
 	}
@@ -83,9 +85,13 @@ func (a *app) run(ctx context.Context, arg string, o runOptions) (err error) {
 }
 
 // openCloud opens the embedded cloud of a data directory.
-func (a *app) openCloud(addr, dataDir string, allowHosts []string) (*local.Cloud, error) {
+func (a *app) openCloud(addr, dataDir string, allowHosts, stubs []string) (*local.Cloud, error) {
+	files, err := a.loadStubs(stubs)
+	if err != nil {
+		return nil, err
+	}
 	cloud, err := local.Open(addr, emulator.Options{
-		DataDir: dataDir, AllowHosts: allowHosts,
+		DataDir: dataDir, AllowHosts: allowHosts, Stubs: files,
 		Problem: func(err error) { fmt.Fprintf(a.Err, "kakehi: %v\n", err) },
 	})
 	if errors.Is(err, store.ErrLocked) {

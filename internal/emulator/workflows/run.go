@@ -17,6 +17,7 @@ import (
 
 	"github.com/kakehi/kakehi/internal/emulator/store"
 	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/value"
 )
 
@@ -130,7 +131,7 @@ func failure(message string) interp.Outcome {
 }
 
 func (r *run) config() interp.Config {
-	return interp.Config{
+	cfg := interp.Config{
 		HTTP:        r.svc.opts.Transport,
 		Tokens:      identity{r.svc.opts.Auth, email(r.revision)},
 		Env:         r.env(),
@@ -141,6 +142,10 @@ func (r *run) config() interp.Config {
 		OnStep:      r.onStep,
 		Variables:   r.detailed(),
 	}
+	if stubs := r.svc.opts.Stubs; len(stubs) > 0 {
+		cfg.Stubs = stub.NewSet(stubs...)
+	}
+	return cfg
 }
 
 // env is what sys.get_env reads.
