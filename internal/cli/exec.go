@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -108,15 +107,17 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 	if len(stubs) > 0 {
 		cfg.Stubs = stub.NewSet(stubs...)
 	}
-	finish := func(*execResult) error { return nil }
+	finish := func(*journal.Result) error { return nil }
 	if o.journal != "" {
 		header := journal.Header{Workflow: file, Source: string(src), Argument: value.MustJSON(arg), Env: cfg.Env, Stubbed: stubbed}
-		if cfg.Journal, finish, err = record(o.journal, header); err != nil {
+		w, err := journal.Create(o.journal, header)
+		if err != nil {
 			return err
 		}
+		cfg.Journal, finish = w, w.End
 	}
 	outcome := program.Run(ctx, arg, cfg)
-	result, err := newExecResult(outcome)
+	result, err := journal.NewResult(outcome)
 	if err != nil {
 		return err
 	}
@@ -127,25 +128,6 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 		return exitWith(exitInterrupted, nil)
 	}
 	return exitOf(outcome)
-}
-
-// record begins a journal file. The function it returns completes the file.
-func record(name string, h journal.Header) (interp.Journal, func(*execResult) error, error) {
-	w, err := journal.Create(name, h)
-	if err != nil {
-		return nil, nil, err
-	}
-	return w, func(r *execResult) error {
-		var errs []error
-		if r.State != interp.Active {
-			end, err := json.Marshal(r)
-			if err == nil {
-				err = w.End(end)
-			}
-			errs = append(errs, err)
-		}
-		return errors.Join(append(errs, w.Close())...)
-	}, nil
 }
 
 // prepare parses, checks and compiles a workflow, as a deploy does. It also

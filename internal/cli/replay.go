@@ -102,27 +102,18 @@ func (a *app) showReplay(o interp.Outcome, steps *history, output string) error 
 	if o.Cause != nil && o.State != interp.Active {
 		return nil
 	}
-	result, err := newExecResult(o)
+	result, err := journal.NewResult(o)
 	if err != nil {
 		return err
 	}
 	if output == "text" {
-		_, err := fmt.Fprintf(a.Out, "%s after %d steps: %s\n", result.State, result.Steps, result.line())
+		_, err := fmt.Fprintf(a.Out, "%s after %d steps: %s\n", result.State, result.Steps, result.Line())
 		return err
 	}
-	result.History = steps.steps
-	return a.printJSON(result)
-}
-
-// line is the result or error on one line.
-func (r *execResult) line() []byte {
-	switch {
-	case r.Error != nil:
-		return r.Error.Payload
-	case r.Result != nil:
-		return r.Result
-	}
-	return []byte("null")
+	return a.printJSON(struct {
+		*journal.Result
+		History []*historyStep `json:"history,omitempty"`
+	}{result, steps.steps})
 }
 
 // compareReplay says where a replay does not fit the journal.
@@ -149,7 +140,7 @@ func compareReplay(name string, recorded *journal.File, o interp.Outcome) error 
 }
 
 func compareEnd(name string, recorded *journal.File, o interp.Outcome) error {
-	result, err := newExecResult(o)
+	result, err := journal.NewResult(o)
 	if err != nil {
 		return err
 	}
@@ -160,13 +151,13 @@ func compareEnd(name string, recorded *journal.File, o interp.Outcome) error {
 	if err != nil || bytes.Equal(got, recorded.End) {
 		return err
 	}
-	var then execResult
+	var then journal.Result
 	if err := json.Unmarshal(recorded.End, &then); err != nil {
 		return err
 	}
 	return journalProblem(name, journal.Line(int64(len(recorded.Entries))+1),
 		fmt.Sprintf("the execution ended as %s after %d steps with %s, and this definition ends as %s after %d steps with %s",
-			then.State, then.Steps, then.line(), result.State, result.Steps, result.line()), "")
+			then.State, then.Steps, then.Line(), result.State, result.Steps, result.Line()), "")
 }
 
 func journalProblem(name string, line int, message, hint string) error {

@@ -39,6 +39,8 @@ type Options struct {
 	// Stubs answer what workflows call in the place of this cloud and of what is
 	// outside.
 	Stubs []*stub.File
+	// Journals is a folder for the journals of executions; "" keeps none.
+	Journals string
 	// IdleTimeout is how long a Cloud Run instance without requests is kept.
 	IdleTimeout time.Duration
 	// Problem is told what goes wrong outside of any request, such as a full
@@ -139,7 +141,7 @@ func (e *Emulator) assemble() (err error) {
 		return err
 	}
 	if e.Workflows, err = workflows.New(workflows.Options{
-		DB: e.db, Auth: e.auth, Ops: e.ops, Logs: e.logs, Transport: e.gateway.Transport(), Stubs: e.Stubs,
+		DB: e.db, Auth: e.auth, Ops: e.ops, Logs: e.logs, Transport: e.gateway.Transport(), Stubs: e.Stubs, Journals: e.Journals,
 		Project: e.Project, Number: e.Number, Region: e.Region,
 		DefaultServiceAccount: e.ServiceAccount("workflows"), Problem: e.Problem,
 	}); err != nil {

@@ -43,10 +43,9 @@ type Config struct {
 	// seed and answers. In real time it means nothing. A replay has the seed
 	// of the journal.
 	Seed int64
-	// CallbackURL gives the address of callback number n (1, 2, …). It must
-	// give the same one in every life of the execution. The last element of
-	// its path is the id that [Execution.Callback] takes. Nil: an address of
-	// no host, with n as id.
+	// CallbackURL gives the address of callback number n (1, 2, …). The last
+	// element of its path is the id that [Execution.Callback] takes. Nil: an
+	// address of no host, with n as id. A replay has the one of the journal.
 	CallbackURL func(n int) string
 	// Log takes what sys.log writes. After a crash an entry may come twice,
 	// with the same InsertID. Nil drops it.

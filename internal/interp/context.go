@@ -41,7 +41,7 @@ func (c *Context) CountStep() error { return c.thread.run.countStep() }
 // CreateCallback makes a callback endpoint for an HTTP method and returns its
 // URL.
 func (c *Context) CreateCallback(method string) string {
-	return c.thread.run.newCallback(method).url
+	return c.thread.run.newCallback(c.thread, method).url
 }
 
 // Log writes an entry, whose Severity and Text or JSON are given.

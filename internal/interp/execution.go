@@ -250,8 +250,8 @@ type callback struct {
 	waiting         []*wait // in the order in which they began
 }
 
-func (x *Execution) newCallback(method string) *callback {
-	url := x.cfg.CallbackURL(len(x.callbacks) + 1)
+func (x *Execution) newCallback(t *thread, method string) *callback {
+	url := x.inline(t, record{Kind: kindEndpoint}, func(r *record, _ time.Time) { r.Text = x.cfg.CallbackURL(len(x.callbacks) + 1) }).Text
 	c := &callback{id: path.Base(url), url: url, method: method}
 	x.callbacks = append(x.callbacks, c)
 	return c

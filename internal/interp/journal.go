@@ -10,18 +10,19 @@ import (
 	"github.com/kakehi/kakehi/internal/value"
 )
 
-// The kinds of journal records. The first four are written while branches run,
+// The kinds of journal records. The first five are written while branches run,
 // the others are what the scheduler took from the outside.
 const (
-	kindStart  = "start"  // the execution began
-	kindNow    = "now"    // the time was read
-	kindUUID   = "uuid"   // Text was generated
-	kindIssue  = "issue"  // effect ID was asked for
-	kindDone   = "done"   // request ID was answered, or failed
-	kindFire   = "fire"   // the timer of effect ID ran out
-	kindCall   = "call"   // callback Text was called
-	kindCancel = "cancel" // the execution was cancelled
-	kindExpire = "expire" // the execution lasted too long
+	kindStart    = "start"    // the execution began
+	kindNow      = "now"      // the time was read
+	kindUUID     = "uuid"     // Text was generated
+	kindEndpoint = "endpoint" // the callback endpoint with URL Text was made
+	kindIssue    = "issue"    // effect ID was asked for
+	kindDone     = "done"     // request ID was answered, or failed
+	kindFire     = "fire"     // the timer of effect ID ran out
+	kindCall     = "call"     // callback Text was called
+	kindCancel   = "cancel"   // the execution was cancelled
+	kindExpire   = "expire"   // the execution lasted too long
 )
 
 // record is the content of a journal entry.
@@ -189,6 +190,8 @@ func (r record) String() string {
 		return "a look at the clock"
 	case r.Kind == kindUUID:
 		return "a UUID"
+	case r.Kind == kindEndpoint:
+		return "a callback endpoint"
 	case r.Kind != kindIssue:
 		return "an event from outside (" + r.Kind + ")"
 	case r.Effect == "http":

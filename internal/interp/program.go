@@ -1,7 +1,10 @@
 package interp
 
 import (
+	"slices"
+
 	"github.com/kakehi/kakehi/internal/diag"
+	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
 
@@ -30,6 +33,35 @@ type param struct {
 	slot      int
 	required  bool
 	byDefault node
+}
+
+// arguments are those of a routine that an execution begins with: the argument
+// itself, or by name what it holds.
+func (p *proc) arguments(argument value.Value, named bool) ([]value.Value, error) {
+	args := make([]value.Value, len(p.params))
+	if !named {
+		for i, param := range p.params {
+			switch {
+			case i == 0 && !(value.IsNull(argument) && param.byDefault != nil):
+				args[i] = argument
+			case param.required:
+				args[i] = value.Null{}
+			}
+		}
+		return args, nil
+	}
+	m, ok := argument.(*value.Map)
+	if !ok {
+		return nil, value.Errorf(value.TypeError, "the arguments of %s must be a map by parameter; got: %s", p.name, value.Type(argument))
+	}
+	for name, v := range m.All() {
+		i := slices.IndexFunc(p.params, func(param param) bool { return param.name == name.String() })
+		if i < 0 {
+			return nil, value.Errorf(value.TypeError, "%s has no parameter named %q", p.name, name)
+		}
+		args[i] = v
+	}
+	return args, nil
 }
 
 // site says where an operation comes from.

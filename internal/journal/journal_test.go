@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +20,7 @@ var sample = File{
 		{Seq: 1, Data: []byte(`{"kind":"start","at":1}`)},
 		{Seq: 2, Data: []byte(`{"kind":"now","at":2}`)},
 	},
-	End: []byte(`{"state":"SUCCEEDED"}`),
+	End: []byte(`{"state":"SUCCEEDED","result":1,"steps":2}`),
 }
 
 func write(t testing.TB, f File) (name string, text []byte) {
@@ -34,12 +35,13 @@ func write(t testing.TB, f File) (name string, text []byte) {
 			t.Fatal(err)
 		}
 	}
+	how := &Result{State: interp.Active}
 	if f.End != nil {
-		if err := w.End(f.End); err != nil {
+		if err := json.Unmarshal(f.End, how); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
+	if err := w.End(how); err != nil {
 		t.Fatal(err)
 	}
 	text, err = os.ReadFile(name)

@@ -3,6 +3,7 @@ package journal
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -57,8 +58,21 @@ func (w *Writer) Sync() error {
 	return w.file.Sync()
 }
 
-// End writes how the execution ended, a JSON text.
-func (w *Writer) End(how []byte) error {
+// End writes how the execution ended, unless it goes on in another life, and
+// makes the file complete on disk.
+func (w *Writer) End(r *Result) error {
+	var err error
+	if r.State != interp.Active {
+		err = w.end(r)
+	}
+	return errors.Join(err, w.Close())
+}
+
+func (w *Writer) end(r *Result) error {
+	how, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
 	line, err := json.Marshal(end{how})
 	if err != nil {
 		return err
@@ -66,7 +80,7 @@ func (w *Writer) End(how []byte) error {
 	return w.write(line)
 }
 
-// Close makes the file complete on disk.
+// Close makes what was written complete on disk.
 func (w *Writer) Close() error {
 	err := w.Sync()
 	if closing := w.file.Close(); err == nil {

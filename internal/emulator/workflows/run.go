@@ -113,7 +113,9 @@ func (r *run) outcome() interp.Outcome {
 			return failure(fmt.Sprintf("the argument cannot be read any more: %v", err))
 		}
 	}
-	live := program.Start(r.life, argument, r.config())
+	cfg := r.config()
+	recording := r.record(&cfg, argument)
+	live := program.Start(r.life, argument, cfg)
 	r.mu.Lock()
 	r.live = live
 	cancelled := r.rec.cancelled
@@ -121,7 +123,9 @@ func (r *run) outcome() interp.Outcome {
 	if cancelled {
 		live.Cancel()
 	}
-	return live.Wait()
+	o := live.Wait()
+	recording.end(o)
+	return o
 }
 
 func failure(message string) interp.Outcome {

@@ -58,10 +58,13 @@ type Options struct {
 	Transport http.RoundTripper
 	// Stubs answer calls and requests before they reach Transport, for each
 	// execution from the first answer on.
-	Stubs   []*stub.File
-	Project string // such as kakehi-local
-	Number  string // the project's number
-	Region  string
+	Stubs []*stub.File
+	// Journals is a folder in which each execution leaves its journal as a
+	// file; "" keeps none.
+	Journals string
+	Project  string // such as kakehi-local
+	Number   string // the project's number
+	Region   string
 	// DefaultServiceAccount is the identity of workflows deployed without
 	// one; "" means the project's Compute Engine default account.
 	DefaultServiceAccount string
