@@ -50,6 +50,10 @@ func readHooks(r *form.Reader, n workflow.Node) []*hook {
 			r.Errorf(at, "wrong-keys", "", "the handler of %s has exec or http, one of them", name)
 		}
 		hooks = append(hooks, h)
+		if computes(name) {
+			r.Found.Add(diag.Diagnostic{Pos: at, Severity: diag.Warning, Code: "no-stub", Hint: noStub,
+				Message: name + " computes at once: nobody asks its handler"})
+		}
 	})
 	if len(hooks) == 0 && !r.Found.HasErrors() {
 		r.Errorf(n.Pos(), "empty", "", "connectors has no handlers")

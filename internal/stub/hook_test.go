@@ -106,11 +106,11 @@ func TestEndpoints(t *testing.T) {
 // call without arguments has null, and a handler may stand for a function of
 // the library.
 func TestHookFile(t *testing.T) {
-	f, warnings, err := Parse("hooks.yaml", []byte("version: 2\nconnectors:\n  http.get: {http: 'http://127.0.0.1:1', retries: 3}\n  none: {exec: cat}\n"))
+	f, warnings, err := Parse("hooks.yaml", []byte("version: 2\nconnectors:\n  http.get: {http: 'http://127.0.0.1:1', retries: 3}\n  sys.get_env: {exec: cat}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(warnings) != 2 || warnings[0].Pos.Line != 1 || warnings[1].Pos.Line != 3 {
+	if len(warnings) != 3 || warnings[0].Pos.Line != 1 || warnings[1].Pos.Line != 3 || !strings.Contains(warnings[2].Message, "sys.get_env computes at once") {
 		t.Errorf("warnings: %v", warnings)
 	}
 	if got := run(t, "- a: {call: http.get, args: {url: 'https://example.com'}}", f); !strings.Contains(got, "ConnectionFailedError") {

@@ -6,6 +6,7 @@ import (
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/form"
 	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
@@ -54,6 +55,14 @@ func Signature(base func(string) (workflow.Signature, bool), stubbed []string) f
 		}
 		return base(name)
 	}
+}
+
+const noStub = "--env, --seed and --start, and in tests env, seed and start, set what comes from outside"
+
+// computes reports whether a function of the library is no call that waits.
+func computes(name string) bool {
+	fn, ok := stdlib.Funcs()(name)
+	return ok && fn.Start == nil
 }
 
 // Unused warns of stubs for what a definition does not have: a misspelt

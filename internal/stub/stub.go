@@ -136,6 +136,9 @@ func (s *Stub) complete(r *form.Reader) {
 
 // check finds out what s answers.
 func (s *Stub) check(r *form.Reader) {
+	if computes(s.Call) {
+		r.Errorf(s.callAt, "no-stub", noStub, "%s computes at once: nobody asks a stub", s.Call)
+	}
 	s.requests = s.Match.OfRequest()
 	for _, a := range s.answers {
 		s.requests = s.requests || a.isResponse()

@@ -253,6 +253,8 @@ stubs.yaml:17:16: "never" is none of repeat, pass, fail (one of repeat, pass, fa
 stubs.yaml:18:5: a stub is a map, not 5 (its keys are call, step, args, url, method, answer, answers, exhausted) [wrong-type]
 stubs.yaml:19:11: args is a map of arguments by name, not a list [wrong-type]
 stubs.yaml:21:1: a stub file has no key "unmatchd" (did you mean "unmatched"?) [unknown-key]`},
+		{"a function that computes", "stubs: [{call: sys.now, answer: {result: 1}}]",
+			`stubs.yaml:1:16: sys.now computes at once: nobody asks a stub (--env, --seed and --start, and in tests env, seed and start, set what comes from outside) [no-stub]`},
 		{"handlers", `
 connectors:
   a.b: {exec: ./a, http: "http://b"}
