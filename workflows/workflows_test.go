@@ -13,6 +13,7 @@ import (
 	"github.com/kakehi/kakehi/internal/spec"
 	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/workflow"
+	"github.com/kakehi/kakehi/internal/workflowtest"
 )
 
 var update = flag.Bool("update", false, "rewrite the compiled definitions")
@@ -69,5 +70,27 @@ func checkDeployable(t *testing.T, text []byte) {
 	found := workflow.Check(f, workflow.CheckOptions{Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors, Source: text})
 	if len(found) > 0 {
 		t.Errorf("it would not be deployed:\n%s", found.Error())
+	}
+}
+
+// TestWorkflows runs the workflow tests beside the definitions.
+func TestWorkflows(t *testing.T) {
+	files, err := filepath.Glob("*/*.test.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no workflow tests: %v", err)
+	}
+	for _, name := range files {
+		f, err := workflowtest.Load(name, os.ReadFile)
+		if err != nil {
+			t.Errorf("%s:\n%v", name, err)
+			continue
+		}
+		for _, test := range f.Tests {
+			t.Run(filepath.Dir(name)+"/"+test.Name, func(t *testing.T) {
+				for _, failure := range f.Run(t.Context(), test).Failures {
+					t.Error(failure)
+				}
+			})
+		}
 	}
 }

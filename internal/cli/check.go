@@ -7,14 +7,16 @@ import (
 
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/stdlib"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/workflow"
+	"github.com/kakehi/kakehi/internal/workflowtest"
 )
 
 func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE|DIR...",
 		Short: "Check pipelines and workflows: types, references, limits",
-		Long:  "Checks pipeline specs and Cloud Workflows definitions, told apart by content,\nand prints every problem with its place. A folder stands for all its files.",
+		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place. A folder stands\nfor all its files.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var all diag.List
@@ -50,12 +52,24 @@ func checkFile(file string) (diag.List, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kindOf(src) == kindWorkflow {
+	switch kindOf(src) {
+	case kindWorkflow:
 		f, err := workflow.Parse(file, src)
 		if err != nil {
 			return asList(file, err), nil
 		}
 		return checkWorkflow(f, src), nil
+	case kindTest:
+		if _, err := workflowtest.Load(file, readSource); err != nil {
+			return asList(file, err), nil
+		}
+		return nil, nil
+	case kindStubs:
+		_, found, err := stub.Parse(file, src)
+		if err != nil {
+			return asList(file, err), nil
+		}
+		return found, nil
 	}
 	loaded, err := loadPipeline(file)
 	if err == nil {
@@ -67,9 +81,12 @@ func checkFile(file string) (diag.List, error) {
 	return loaded.warnings, nil
 }
 
-// checkWorkflow makes the checks of a deploy.
-func checkWorkflow(f *workflow.File, src []byte) diag.List {
-	return workflow.Check(f, workflow.CheckOptions{Source: src, Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors})
+// checkWorkflow makes the checks of a deploy, where functions that only stubs
+// know are there too.
+func checkWorkflow(f *workflow.File, src []byte, stubbed ...string) diag.List {
+	return workflow.Check(f, workflow.CheckOptions{
+		Source: src, Functions: stub.Signature(stdlib.Signature, stubbed), FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors,
+	})
 }
 
 // asList turns any error about a file into diagnostics.

@@ -94,6 +94,7 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(
 		a.checkCommand(), a.compileCommand(), a.runCommand(), a.execCommand(),
+		a.replayCommand(), a.testCommand(),
 		a.devCommand(), a.envCommand(), a.rolloutCommand(), a.schemaCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)

@@ -13,8 +13,8 @@ import (
 const defaultAddr = "127.0.0.1:8787"
 
 func (a *app) devCommand() *cobra.Command {
-	var addr, dataDir string
-	var allowHosts []string
+	var addr string
+	var o cloudOptions
 	var rate float64
 	cmd := &cobra.Command{
 		Use:   "dev",
@@ -22,22 +22,24 @@ func (a *app) devCommand() *cobra.Command {
 		Long:  "Serves the embedded Google Cloud of a data directory. It prints \"ready URL\" on\nstandard output once it serves. Executions that a crash or an end left running go\non. Point gcloud and Google's libraries at it with kakehi env.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.dev(cmd.Context(), addr, dataDir, allowHosts, rate)
+			return a.dev(cmd.Context(), addr, o, rate)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", defaultAddr, "`HOST:PORT` to serve on; port 0 chooses one")
-	f.StringVar(&dataDir, "data-dir", defaultDataDir, "data `DIR`")
-	f.StringArrayVar(&allowHosts, "allow-host", nil, "let workloads reach `HOST` outside; repeatable; * for any")
+	f.StringVar(&o.dataDir, "data-dir", defaultDataDir, "data `DIR`")
+	f.StringVar(&o.journals, "journals", "", "leave the journal of each execution in `DIR`, for kakehi replay")
+	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "let workloads reach `HOST` outside; repeatable; * for any")
+	stubsFlag(cmd, &o.stubs)
 	f.Float64Var(&rate, "traffic", 100, "requests a second to services under rollout; 0 for none")
 	return cmd
 }
 
-func (a *app) dev(ctx context.Context, addr, dataDir string, allowHosts []string, rate float64) (err error) {
+func (a *app) dev(ctx context.Context, addr string, o cloudOptions, rate float64) (err error) {
 	if err := a.warnUnlessLoopback(addr); err != nil {
 		return err
 	}
-	cloud, err := a.openCloud(addr, dataDir, allowHosts)
+	cloud, err := a.openCloud(addr, o)
 	if err != nil {
 		return err
 	}
@@ -46,7 +48,7 @@ func (a *app) dev(ctx context.Context, addr, dataDir string, allowHosts []string
 		return err
 	}
 	fmt.Fprintf(a.Err, "project %s, data in %s; point clients at it with:\n  eval \"$(kakehi env --addr %s%s)\"\n",
-		cloud.Project, cloud.DataDir, cloud.Addr, dataDirFlag(dataDir))
+		cloud.Project, cloud.DataDir, cloud.Addr, dataDirFlag(o.dataDir))
 	traffic := cloud.StartTraffic(rate, func(format string, args ...any) { fmt.Fprintf(a.Err, format+"\n", args...) })
 	defer traffic.Stop()
 	<-ctx.Done()

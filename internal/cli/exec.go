@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/journal"
 	"github.com/kakehi/kakehi/internal/stdlib"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
@@ -22,8 +23,13 @@ func (a *app) execCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exec WORKFLOW",
 		Short: "Run one Cloud Workflows definition, without any emulated service",
-		Long:  "Runs a Cloud Workflows definition (YAML or JSON) on the engine and prints its\nresult. HTTP steps go to the real network; nothing is emulated.",
-		Args:  cobra.ExactArgs(1),
+		Long: "Runs a Cloud Workflows definition (YAML or JSON) on the engine and prints its\n" +
+			"result. HTTP steps go to the real network; nothing is emulated, but what --stubs\n" +
+			"answers. A stub file may also be a hook file of gcw-emulator.\n\n" +
+			"With --virtual-time, sleeps, retries and timeouts take no time, and the run is\n" +
+			"repeatable: the same definition, argument, seed and answers give the same\n" +
+			"journal. It begins at the start of 2026 unless --start says otherwise.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.exec(cmd.Context(), args[0], o)
 		},
@@ -32,6 +38,10 @@ func (a *app) execCommand() *cobra.Command {
 	flags.StringVar(&o.data, "data", "", "runtime argument, as `JSON`")
 	flags.StringArrayVar(&o.env, "env", nil, "environment variable for sys.get_env, as `KEY=VALUE`")
 	flags.BoolVar(&o.virtual, "virtual-time", false, "let waiting take no time")
+	flags.StringVar(&o.start, "start", "", "`TIME` (RFC 3339) at which virtual time begins")
+	flags.Int64Var(&o.seed, "seed", 0, "`NUMBER` that chooses the interleaving of branches in virtual time; 0 is the fixed order")
+	stubsFlag(cmd, &o.stubs)
+	flags.StringVar(&o.journal, "journal", "", "record the run in `FILE`, for kakehi replay")
 	flags.StringVarP(&o.output, "output", "o", "json", "output `FORMAT`: json")
 	return cmd
 }
@@ -40,28 +50,29 @@ type execOptions struct {
 	data    string
 	env     []string
 	virtual bool
+	start   string
+	seed    int64
+	stubs   []string
+	journal string
 	output  string
 }
 
-// execResult is what exec prints; see the contract in ARCHITECTURE.md.
-type execResult struct {
-	State  interp.State    `json:"state"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  *execError      `json:"error,omitempty"`
-	Steps  int64           `json:"steps"`
-}
-
-type execError struct {
-	Payload    json.RawMessage `json:"payload"`
-	Context    string          `json:"context"`
-	StackTrace []execFrame     `json:"stackTrace"`
-}
-
-type execFrame struct {
-	Step    string `json:"step"`
-	Routine string `json:"routine"`
-	Line    int    `json:"line,omitempty"`
-	Column  int    `json:"column,omitempty"`
+// clock is nil, which is the real one, without --virtual-time.
+func (o execOptions) clock() (interp.Clock, error) {
+	if !o.virtual {
+		if o.start != "" || o.seed != 0 {
+			return nil, usageError("--start and --seed need --virtual-time: in real time the outside decides")
+		}
+		return nil, nil
+	}
+	if o.start == "" {
+		return interp.NewVirtualClock(time.Time{}), nil
+	}
+	t, err := time.Parse(time.RFC3339, o.start)
+	if err != nil {
+		return nil, usageError("--start takes a time such as 2026-01-02T15:04:05Z, not %q", o.start)
+	}
+	return interp.NewVirtualClock(t), nil
 }
 
 func (a *app) exec(ctx context.Context, file string, o execOptions) error {
@@ -76,29 +87,47 @@ func (a *app) exec(ctx context.Context, file string, o execOptions) error {
 	if err != nil {
 		return err
 	}
-	program, err := a.loadProgram(file)
+	clock, err := o.clock()
 	if err != nil {
 		return err
 	}
-	cfg := interp.Config{HTTP: http.DefaultTransport, Tokens: nobody{}, Env: execEnvironment(env), Log: a.printLog}
-	if o.virtual {
-		cfg.Clock = interp.NewVirtualClock(time.Now())
-	}
-	outcome := program.Start(ctx, arg, cfg).Wait()
-	result, err := newExecResult(outcome)
+	stubs, err := a.loadStubs(o.stubs)
 	if err != nil {
 		return err
 	}
-	if err := a.printJSON(result); err != nil {
+	src, err := readSource(file)
+	if err != nil {
 		return err
 	}
-	switch {
-	case ctx.Err() != nil:
+	program, stubbed, err := a.prepare(file, src, stubs)
+	if err != nil {
+		return err
+	}
+	cfg := interp.Config{HTTP: http.DefaultTransport, Tokens: nobody{}, Clock: clock, Seed: o.seed, Env: stdlib.Environment(env), Log: a.printLog}
+	if len(stubs) > 0 {
+		cfg.Stubs = stub.NewSet(stubs...)
+	}
+	finish := func(*journal.Result) error { return nil }
+	if o.journal != "" {
+		header := journal.Header{Workflow: file, Source: string(src), Argument: value.MustJSON(arg), Env: cfg.Env, Stubbed: stubbed}
+		w, err := journal.Create(o.journal, header)
+		if err != nil {
+			return err
+		}
+		cfg.Journal, finish = w, w.End
+	}
+	outcome := program.Run(ctx, arg, cfg)
+	result, err := journal.NewResult(outcome)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(finish(result), a.printJSON(result)); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
 		return exitWith(exitInterrupted, nil)
-	case outcome.State != interp.Succeeded:
-		return exitWith(exitRunFailed, nil)
 	}
-	return nil
+	return exitOf(outcome)
 }
 
 // nobody is the identity of a workflow under exec, which has none.
@@ -110,44 +139,32 @@ func (nobody) AccessToken(context.Context, []string) (string, error) { return ""
 
 func (nobody) IDToken(context.Context, string) (string, error) { return "", errNobody }
 
-// loadProgram parses, checks and prepares a workflow, as a deploy does.
-func (a *app) loadProgram(file string) (*interp.Program, error) {
-	src, err := readSource(file)
-	if err != nil {
-		return nil, err
-	}
+// prepare parses, checks and compiles a workflow, as a deploy does. It also
+// names the functions that only the stubs know.
+func (a *app) prepare(file string, src []byte, stubs []*stub.File) (*interp.Program, []string, error) {
 	f, err := workflow.Parse(file, src)
 	if err != nil {
-		return nil, exitWith(exitCheckFailed, err)
+		return nil, nil, exitWith(exitCheckFailed, err)
 	}
-	found := checkWorkflow(f, src)
+	stubbed := stub.Stubbed(f, stdlib.Funcs(), stubs...)
+	program, err := a.compile(f, src, stubbed)
+	if err == nil {
+		a.printDiagnostics(stub.Unused(f, stubs...))
+	}
+	return program, stubbed, err
+}
+
+func (a *app) compile(f *workflow.File, src []byte, stubbed []string) (*interp.Program, error) {
+	found := checkWorkflow(f, src, stubbed...)
 	if err := found.Err(); err != nil {
 		return nil, exitWith(exitCheckFailed, err)
 	}
 	a.printDiagnostics(found)
-	program, err := interp.New(f, stdlib.Funcs())
+	program, err := interp.New(f, stub.Library(stdlib.Funcs(), stubbed))
 	if err != nil {
 		return nil, exitWith(exitCheckFailed, err)
 	}
 	return program, nil
-}
-
-// execEnvironment adds the built-in variables, with names of their own, to
-// those given.
-func execEnvironment(given map[string]string) map[string]string {
-	env := map[string]string{
-		"GOOGLE_CLOUD_PROJECT_ID":            "kakehi-local",
-		"GOOGLE_CLOUD_PROJECT_NUMBER":        "123456789012",
-		"GOOGLE_CLOUD_LOCATION":              "us-central1",
-		"GOOGLE_CLOUD_WORKFLOW_ID":           "exec",
-		"GOOGLE_CLOUD_WORKFLOW_REVISION_ID":  "000001-000",
-		"GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID": "00000000-0000-0000-0000-000000000000",
-		"GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME":  "workflows@kakehi-local.iam.gserviceaccount.com",
-	}
-	for k, v := range given {
-		env[k] = v
-	}
-	return env
 }
 
 // argument decodes --data; no data is null.
@@ -175,27 +192,6 @@ func keyValues(flag string, pairs []string) (map[string]string, error) {
 	return m, nil
 }
 
-func newExecResult(o interp.Outcome) (*execResult, error) {
-	r := &execResult{State: o.State, Steps: o.Steps}
-	if o.State == interp.Succeeded {
-		data, err := value.ToJSON(o.Result)
-		if err != nil {
-			return nil, fmt.Errorf("the workflow's result is not JSON: %w", err)
-		}
-		r.Result = data
-		return r, nil
-	}
-	payload, err := value.ToJSON(o.Err.Payload)
-	if err != nil {
-		return nil, fmt.Errorf("the workflow's error is not JSON: %w", err)
-	}
-	r.Error = &execError{Payload: payload, Context: o.Err.Context, StackTrace: []execFrame{}}
-	for _, f := range o.Err.Stack {
-		r.Error.StackTrace = append(r.Error.StackTrace, execFrame{Step: f.Step, Routine: f.Routine, Line: f.At.Line, Column: f.At.Col})
-	}
-	return r, nil
-}
-
 // printLog shows what sys.log writes.
 func (a *app) printLog(e interp.LogEntry) {
 	text := e.Text
@@ -205,12 +201,4 @@ func (a *app) printLog(e interp.LogEntry) {
 		}
 	}
 	fmt.Fprintf(a.Err, "%s %-8s %s\n", e.Time.UTC().Format(time.RFC3339), e.Severity, text)
-}
-
-// printJSON writes v to standard output as indented JSON.
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.Out)
-	enc.SetIndent("", "  ")
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"time"
@@ -30,6 +31,7 @@ type runOptions struct {
 	output     string
 	traffic    float64
 	allowHosts []string
+	stubs      []string
 	timeout    time.Duration
 }
 
@@ -52,6 +54,7 @@ func (a *app) runCommand() *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "text", "output `FORMAT`: text or json")
 	f.Float64Var(&o.traffic, "traffic", 100, "requests a second to services under rollout; 0 for none")
 	f.StringArrayVar(&o.allowHosts, "allow-host", nil, "let workloads reach `HOST` outside; repeatable; * for any")
+	stubsFlag(cmd, &o.stubs)
 	f.DurationVar(&o.timeout, "timeout", 0, "cancel the run after this `DURATION`")
 	return cmd
 }
@@ -73,7 +76,7 @@ func (a *app) run(ctx context.Context, arg string, o runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	cloud, err := a.openCloud("127.0.0.1:0", o.dataDir, o.allowHosts)
+	cloud, err := a.openCloud("127.0.0.1:0", cloudOptions{dataDir: o.dataDir, allowHosts: o.allowHosts, stubs: o.stubs})
 	if err != nil {
 		return err
 	}
@@ -82,10 +85,27 @@ func (a *app) run(ctx context.Context, arg string, o runOptions) (err error) {
 	return r.run(ctx, args, text)
 }
 
+// cloudOptions are flags of the commands that open the embedded cloud.
+type cloudOptions struct {
+	dataDir    string
+	journals   string
+	allowHosts []string
+	stubs      []string
+}
+
 // openCloud opens the embedded cloud of a data directory.
-func (a *app) openCloud(addr, dataDir string, allowHosts []string) (*local.Cloud, error) {
+func (a *app) openCloud(addr string, o cloudOptions) (*local.Cloud, error) {
+	files, err := a.loadStubs(o.stubs)
+	if err != nil {
+		return nil, err
+	}
+	if o.journals != "" {
+		if err := os.MkdirAll(o.journals, 0o700); err != nil {
+			return nil, err
+		}
+	}
 	cloud, err := local.Open(addr, emulator.Options{
-		DataDir: dataDir, AllowHosts: allowHosts,
+		DataDir: o.dataDir, AllowHosts: o.allowHosts, Stubs: files, Journals: o.journals,
 		Problem: func(err error) { fmt.Fprintf(a.Err, "kakehi: %v\n", err) },
 	})
 	if errors.Is(err, store.ErrLocked) {

@@ -27,6 +27,8 @@ const (
 	kindWorkflow sourceKind = iota
 	kindSpec
 	kindKFP
+	kindTest
+	kindStubs
 )
 
 // kindOf tells the kinds of source apart by their top-level keys. What is none
@@ -43,6 +45,12 @@ func kindOf(src []byte) sourceKind {
 	switch {
 	case has("pipelineSpec"), has("pipelineInfo") && has("root"):
 		return kindKFP
+	case has("main"):
+		return kindWorkflow
+	case has("tests"):
+		return kindTest
+	case has("stubs"), has("connectors"):
+		return kindStubs
 	}
 	return kindWorkflow
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/kakehi/kakehi/internal/emulator/store"
 	"github.com/kakehi/kakehi/internal/emulator/vertex"
 	"github.com/kakehi/kakehi/internal/emulator/workflows"
+	"github.com/kakehi/kakehi/internal/stub"
 )
 
 // Options of an embedded cloud; all but DataDir have defaults.
@@ -36,6 +37,11 @@ type Options struct {
 	Region  string // us-central1
 	// AllowHosts are hosts outside that workflows and containers may reach.
 	AllowHosts []string
+	// Stubs answer what workflows call in the place of this cloud and of what is
+	// outside.
+	Stubs []*stub.File
+	// Journals is a folder for the journals of executions; "" keeps none.
+	Journals string
 	// IdleTimeout is how long a Cloud Run instance without requests is kept.
 	IdleTimeout time.Duration
 	// Problem is told what goes wrong outside of any request, such as a full
@@ -136,7 +142,7 @@ func (e *Emulator) assemble() (err error) {
 		return err
 	}
 	if e.Workflows, err = workflows.New(workflows.Options{
-		DB: e.db, Auth: e.auth, Ops: e.ops, Logs: e.logs, Transport: e.gateway.Transport(),
+		DB: e.db, Auth: e.auth, Ops: e.ops, Logs: e.logs, Transport: e.gateway.Transport(), Stubs: e.Stubs, Journals: e.Journals,
 		Project: e.Project, Number: e.Number, Region: e.Region,
 		DefaultServiceAccount: e.ServiceAccount("workflows"), Problem: e.Problem,
 	}); err != nil {

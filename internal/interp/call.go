@@ -11,6 +11,7 @@ import (
 // callOp calls a subworkflow, or a function that may wait. Its value goes to
 // the variable result, or to the temporary temp if that is not negative.
 type callOp struct {
+	name   string
 	sub    *proc // or
 	fn     *Func
 	args   []node // by parameter; nil where none was given
@@ -25,6 +26,9 @@ func (o *callOp) run(t *thread, f *frame) error {
 	}
 	if err := t.run.countStep(); err != nil {
 		return err
+	}
+	if n, ok := t.stub(o, args); ok {
+		return t.await(n, o)
 	}
 	if o.sub != nil {
 		return t.enter(o.sub, args, o)
@@ -130,7 +134,7 @@ func (b *builder) callTree(name string, at diag.Pos, args arguments) *tree {
 			names[i], required[i] = p.name, p.required
 		}
 		kids, problem := bind(name, names, func(i int) bool { return required[i] }, args)
-		return waiting(&callOp{sub: sub, temp: -1}, at, kids, problem)
+		return waiting(&callOp{name: name, sub: sub, temp: -1}, at, kids, problem)
 	}
 	fn, ok := b.c.library(name)
 	switch {
@@ -143,7 +147,7 @@ func (b *builder) callTree(name string, at diag.Pos, args arguments) *tree {
 	}
 	kids, problem := bindFunc(name, fn, args)
 	if fn.Start != nil {
-		return waiting(&callOp{fn: fn, temp: -1}, at, kids, problem)
+		return waiting(&callOp{name: name, fn: fn, temp: -1}, at, kids, problem)
 	}
 	if problem != "" {
 		return leaf(failNode{value.TypeError, problem})

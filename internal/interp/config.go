@@ -29,10 +29,23 @@ type Config struct {
 	// holds what an earlier life of the same execution recorded.
 	Journal Journal
 	Replay  []Entry
-	// CallbackURL gives the address of callback number n (1, 2, …). It must
-	// give the same one in every life of the execution. The last element of
-	// its path is the id that [Execution.Callback] takes. Nil: an address of
-	// no host, with n as id.
+	// ReplayOnly ends this life where Replay ends, with [ErrJournalEnd] as the
+	// cause: nothing goes out.
+	ReplayOnly bool
+	// Stubs answers calls and requests in the place of the outside; nil lets
+	// them all through.
+	Stubs Stubs
+	// Seed makes the choices that the language leaves open in virtual time:
+	// which branch goes on first, where one is interrupted for another, which
+	// of several answers of the same instant is seen first. With 0, the older
+	// always goes first and goes on until it waits. In virtual time UUIDs come
+	// from the seed too, and a run is a pure function of source, argument,
+	// seed and answers. In real time it means nothing. A replay has the seed
+	// of the journal.
+	Seed int64
+	// CallbackURL gives the address of callback number n (1, 2, …). The last
+	// element of its path is the id that [Execution.Callback] takes. Nil: an
+	// address of no host, with n as id. A replay has the one of the journal.
 	CallbackURL func(n int) string
 	// Log takes what sys.log writes. After a crash an entry may come twice,
 	// with the same InsertID. Nil drops it.
@@ -130,7 +143,10 @@ type Outcome struct {
 	Result value.Value // when Succeeded; it has a JSON form
 	Err    *Error      // when Failed or Cancelled
 	Steps  int64       // executed, as counted for the limit and the bill
-	Cause  error       // when Active: why this life ended
+	// Cause says why this life ended, when Active. When Failed it is nil, or
+	// the [JournalError] that made a replay impossible.
+	Cause   error
+	Entries int64 // of the journal, read and written
 }
 
 // Frame is one element of a stack trace.

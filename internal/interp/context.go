@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
@@ -16,13 +14,14 @@ type Context struct{ thread *thread }
 
 // Now returns the time.
 func (c *Context) Now() time.Time {
-	c.thread.run.inline(record{Kind: kindNow}, nil)
+	c.thread.run.inline(c.thread, record{Kind: kindNow}, nil)
 	return c.thread.run.now()
 }
 
-// UUID returns a new random UUID.
+// UUID returns a new UUID: a random one, or in virtual time one of the seed.
 func (c *Context) UUID() string {
-	r := c.thread.run.inline(record{Kind: kindUUID}, func(r *record, _ time.Time) { r.Text = uuid.NewString() })
+	x := c.thread.run
+	r := x.inline(c.thread, record{Kind: kindUUID}, func(r *record, _ time.Time) { r.Text = x.uuid() })
 	return r.Text
 }
 
@@ -42,7 +41,7 @@ func (c *Context) CountStep() error { return c.thread.run.countStep() }
 // CreateCallback makes a callback endpoint for an HTTP method and returns its
 // URL.
 func (c *Context) CreateCallback(method string) string {
-	return c.thread.run.newCallback(method).url
+	return c.thread.run.newCallback(c.thread, method).url
 }
 
 // Log writes an entry, whose Severity and Text or JSON are given.

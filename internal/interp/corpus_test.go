@@ -116,7 +116,15 @@ func checkCorpus(t *testing.T, src []byte, facts, argument string) {
 		arg = goValue(t, rest[:end])
 		facts = rest[end+2:]
 	}
-	o := p.Run(t.Context(), arg, virtual())
+	for seed := range int64(4) { // whatever the interleaving
+		cfg := virtual()
+		cfg.Seed = seed
+		checkFacts(t, facts, p.Run(t.Context(), arg, cfg), src)
+	}
+}
+
+func checkFacts(t *testing.T, facts string, o interp.Outcome, src []byte) {
+	t.Helper()
 	if o.State == interp.Failed {
 		if e := (&value.Error{Payload: o.Err.Payload}); e.HasTag(value.SystemError) {
 			t.Errorf("%v\n%s", o.Err, src)

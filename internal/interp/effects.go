@@ -27,8 +27,8 @@ func (x *Execution) perform(req *Request) record {
 	case errors.As(err, &known):
 		out.Message, out.Tags = known.Message(), known.Tags()
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		out.Message = "request timed out"
-		out.Tags = []value.Tag{value.TimeoutError, value.OSError}
+		known = timedOut()
+		out.Message, out.Tags = known.Message(), known.Tags()
 	case neverConnected(err):
 		out.Tags = []value.Tag{value.ConnectionFailedError}
 	default:

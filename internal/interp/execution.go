@@ -31,6 +31,9 @@ type Execution struct {
 
 	// What follows belongs to the scheduler.
 	journal   journal
+	virtual   bool // the clock is
+	seed      int64
+	order     chooser
 	argument  value.Value
 	main      *thread
 	ready     []*thread
@@ -43,6 +46,8 @@ type Execution struct {
 	waits     []*wait // by id
 	lastWait  int64
 	inFlight  int
+	arrived   []record // answers that virtual time holds back, by wait
+	calls     int64    // that a stub may answer
 	callbacks []*callback
 	logs      []LogEntry // to be written before the next wait
 	lastLog   int
@@ -91,7 +96,10 @@ func (p *Program) Start(ctx context.Context, arg value.Value, cfg Config) *Execu
 		program: p, cfg: cfg, limits: cfg.Limits, clock: cfg.Clock,
 		inbox: make(chan input), done: make(chan struct{}),
 		argument: value.Clone(arg),
-		journal:  journal{sink: cfg.Journal, replay: cfg.Replay, clock: cfg.Clock},
+		journal:  journal{sink: cfg.Journal, replay: cfg.Replay, only: cfg.ReplayOnly, clock: cfg.Clock},
+	}
+	if _, x.virtual = cfg.Clock.(*VirtualClock); x.virtual {
+		x.seed = cfg.Seed
 	}
 	x.main = &thread{run: x}
 	x.ctx, x.stop = context.WithCancel(ctx)
@@ -242,8 +250,8 @@ type callback struct {
 	waiting         []*wait // in the order in which they began
 }
 
-func (x *Execution) newCallback(method string) *callback {
-	url := x.cfg.CallbackURL(len(x.callbacks) + 1)
+func (x *Execution) newCallback(t *thread, method string) *callback {
+	url := x.inline(t, record{Kind: kindEndpoint}, func(r *record, _ time.Time) { r.Text = x.cfg.CallbackURL(len(x.callbacks) + 1) }).Text
 	c := &callback{id: path.Base(url), url: url, method: method}
 	x.callbacks = append(x.callbacks, c)
 	return c

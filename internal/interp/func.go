@@ -1,6 +1,9 @@
 package interp
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -54,7 +57,8 @@ func Fail(err error) Next { return Next{Err: err} }
 // Do asks for an effect.
 func Do(e Effect, then func(Result) Next) Next { return Next{Effect: e, Then: then} }
 
-// Effect is something asked of the outside world: *Request, Sleep or Await.
+// Effect is something asked of the outside world: *Request, Sleep or Await, or
+// the answer of a stub.
 type Effect interface{ effect() }
 
 // Request is an HTTP request. Credentials are added when it is sent; they are
@@ -91,12 +95,27 @@ func (*Request) effect() {}
 func (Sleep) effect()    {}
 func (Await) effect()    {}
 
+// digest identifies what the method and the URL leave out of a request.
+func (r *Request) digest() string {
+	data, err := json.Marshal(struct {
+		Header http.Header
+		Body   []byte
+		Auth   *Auth
+	}{r.Header, r.Body, r.Auth})
+	if err != nil {
+		panic(err) // strings and bytes marshal
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
+}
+
 // Result is what an effect brought.
 type Result struct {
 	At       time.Time        // when it came
 	Response *Response        // of a Request
 	Callback *CallbackRequest // of an Await
-	Err      *value.Error     // instead of both
+	Value    value.Value      // of a call that a stub answered
+	Err      *value.Error     // instead of them
 }
 
 // Response is the answer to a Request, whatever its status.

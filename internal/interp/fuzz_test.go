@@ -153,6 +153,17 @@ func (w *writer) try(depth int) *workflow.Try {
 	return t
 }
 
+// generated is a small program.
+func generated(data []byte) *workflow.File {
+	w := &writer{data: data}
+	init := &workflow.Step{Name: "init", Do: &workflow.Assign{Items: []*workflow.AssignItem{
+		{Target: expressions[2], Value: &workflow.Lit{Value: int64(1)}}, {Target: expressions[3], Value: &workflow.Map{}}}}}
+	return &workflow.File{Workflows: []*workflow.Workflow{
+		{Name: "main", Params: []*workflow.Param{{Name: "args"}}, Steps: append([]*workflow.Step{init}, w.steps(4)...)},
+		{Name: "sub", Params: []*workflow.Param{{Name: "x"}, {Name: "y", Default: &workflow.Lit{}}}, Steps: w.steps(2)},
+	}}
+}
+
 // FuzzMachine runs small programs. Each must end, balance its step entries,
 // and take the same way when its journal is replayed.
 func FuzzMachine(f *testing.F) {
@@ -164,14 +175,7 @@ func FuzzMachine(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w := &writer{data: data}
-		init := &workflow.Step{Name: "init", Do: &workflow.Assign{Items: []*workflow.AssignItem{
-			{Target: expressions[2], Value: &workflow.Lit{Value: int64(1)}}, {Target: expressions[3], Value: &workflow.Map{}}}}}
-		file := &workflow.File{Workflows: []*workflow.Workflow{
-			{Name: "main", Params: []*workflow.Param{{Name: "args"}}, Steps: append([]*workflow.Step{init}, w.steps(4)...)},
-			{Name: "sub", Params: []*workflow.Param{{Name: "x"}, {Name: "y", Default: &workflow.Lit{}}}, Steps: w.steps(2)},
-		}}
-		p, err := interp.New(file, stdlib.Funcs())
+		p, err := interp.New(generated(data), stdlib.Funcs())
 		if err != nil {
 			return
 		}

@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"slices"
+
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
@@ -12,6 +14,7 @@ type Program struct {
 	main    *proc
 	subs    map[string]*proc
 	library Library
+	named   bool // the argument holds those of main by name
 }
 
 // proc is the code of a routine, or of a branch in one.
@@ -32,12 +35,33 @@ type param struct {
 	byDefault node
 }
 
-// value returns what the parameter is without an argument.
-func (p param) value(f *frame) (value.Value, error) {
-	if p.byDefault == nil {
-		return value.Null{}, nil
+// arguments are those of a routine that an execution begins with: the argument
+// itself, or by name what it holds.
+func (p *proc) arguments(argument value.Value, named bool) ([]value.Value, error) {
+	args := make([]value.Value, len(p.params))
+	if !named {
+		for i, param := range p.params {
+			switch {
+			case i == 0 && !(value.IsNull(argument) && param.byDefault != nil):
+				args[i] = argument
+			case param.required:
+				args[i] = value.Null{}
+			}
+		}
+		return args, nil
 	}
-	return p.byDefault.eval(f)
+	m, ok := argument.(*value.Map)
+	if !ok {
+		return nil, value.Errorf(value.TypeError, "the arguments of %s must be a map by parameter; got: %s", p.name, value.Type(argument))
+	}
+	for name, v := range m.All() {
+		i := slices.IndexFunc(p.params, func(param param) bool { return param.name == name.String() })
+		if i < 0 {
+			return nil, value.Errorf(value.TypeError, "%s has no parameter named %q", p.name, name)
+		}
+		args[i] = v
+	}
+	return args, nil
 }
 
 // site says where an operation comes from.
@@ -79,6 +103,16 @@ func New(f *workflow.File, library Library) (*Program, error) {
 		return nil, err
 	}
 	return &Program{main: main, subs: c.subs, library: library}, nil
+}
+
+// Routine returns the program that begins with a subworkflow in the place of
+// main. The argument of its executions is a map of arguments by parameter.
+func (p *Program) Routine(name string) (*Program, bool) {
+	sub, ok := p.subs[name]
+	if !ok {
+		return nil, false
+	}
+	return &Program{main: sub, subs: p.subs, library: p.library, named: true}, true
 }
 
 func newParam(p *workflow.Param, slot int) param {

@@ -1,7 +1,6 @@
 package interp
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -22,22 +21,28 @@ type wait struct {
 	thread   *thread
 	then     func(Result) Next
 	request  *Request  // or
-	callback *callback // or neither: a sleep
+	callback *callback // or
+	stub     bool      // a call that a stub answers; or none of them: a sleep
+	answer   *Answer   // of a stub, to the request or the call
 	deadline time.Time // zero for none
 	started  bool      // the request was sent
 	replayed bool      // the request was asked for in an earlier life
 }
 
+// answered says that w ends with an answer, and not when a timer runs out.
+func (w *wait) answered() bool { return w.request != nil || w.stub }
+
 // schedule is the goroutine of an execution.
 func (x *Execution) schedule() {
 	defer func() {
-		x.outcome.Steps = x.steps
+		x.outcome.Steps, x.outcome.Entries = x.steps, x.journal.seq
 		x.show()
 		x.stop()
 		x.idle()
 		close(x.done)
 	}()
-	started := x.inline(record{Kind: kindStart}, nil)
+	started := x.inline(nil, record{Kind: kindStart, Seed: x.seed}, nil)
+	x.order = newChooser(started.Seed, 0)
 	if !x.over {
 		x.begin()
 	}
@@ -50,13 +55,15 @@ func (x *Execution) schedule() {
 		}
 		if x.journal.replaying() {
 			x.logs = nil // the earlier life wrote them before it took a completion
-			r, err := x.journal.next()
-			if err != nil {
-				x.corrupt(err)
-			} else {
-				x.apply(r)
+			x.replayNext()
+			for !x.over && x.journal.early() {
+				x.replayNext()
 			}
 			continue
+		}
+		if x.journal.only {
+			x.halt(ErrJournalEnd)
+			return
 		}
 		if x.flush(); x.over {
 			return
@@ -66,25 +73,29 @@ func (x *Execution) schedule() {
 	}
 }
 
+// replayNext takes what the earlier life took next from the outside.
+func (x *Execution) replayNext() {
+	r, err := x.journal.next()
+	if err != nil {
+		x.corrupt(nil, err)
+		return
+	}
+	x.apply(r)
+}
+
 // begin sets the main thread up.
 func (x *Execution) begin() {
 	main := x.program.main
 	t := x.main
 	f := newFrame(t, main, nil)
 	t.frames = []*frame{f}
-	for i, p := range main.params {
-		v := x.argument
-		if i > 0 || value.IsNull(v) && p.byDefault != nil {
-			var err error
-			if v, err = p.value(f); err != nil {
-				t.throw(err)
-				return
-			}
-		}
-		if err := x.store(f, varRef{0, p.slot}, v); err != nil {
-			t.throw(err)
-			return
-		}
+	args, err := main.arguments(x.argument, x.program.named)
+	if err == nil {
+		err = t.bind(f, args)
+	}
+	if err != nil {
+		t.throw(err)
+		return
 	}
 	x.ready = append(x.ready, t)
 }
@@ -93,8 +104,13 @@ func (x *Execution) begin() {
 // which they became ready.
 func (x *Execution) runReady() {
 	for len(x.ready) > 0 && !x.over {
-		t := x.ready[0]
-		x.ready = x.ready[1:]
+		i := x.order.pick(len(x.ready))
+		t := x.ready[i]
+		if i == 0 {
+			x.ready = x.ready[1:]
+		} else {
+			x.ready = slices.Delete(x.ready, i, i+1)
+		}
 		t.advance()
 	}
 }
@@ -110,8 +126,14 @@ func (x *Execution) issue(t *thread, n Next) (result Result, atHand bool) {
 	}
 	switch e := n.Effect.(type) {
 	case *Request:
-		r.Effect, r.Text = "http", e.Method+" "+e.URL
+		r.Effect, r.Text, r.Digest = "http", e.Method+" "+e.URL, e.digest()
 		w.request = e
+		if x.cfg.Stubs != nil {
+			w.answer = x.cfg.Stubs.Request(*t.call, e).within(e.Timeout)
+		}
+	case *stubbed:
+		r.Effect, r.Text, r.Call = "stub", e.name, e.call
+		w.stub, w.answer = true, e.answer
 	case Sleep:
 		r.Effect = "sleep"
 		fill = after(e.For)
@@ -132,9 +154,12 @@ func (x *Execution) issue(t *thread, n Next) (result Result, atHand bool) {
 		fill = after(e.Timeout)
 	}
 	w.replayed = x.journal.replaying()
-	r = x.inline(r, fill)
-	if r.Deadline != 0 {
+	r = x.inline(t, r, fill)
+	switch {
+	case r.Deadline != 0:
 		w.deadline = time.Unix(0, r.Deadline)
+	case w.answer != nil && w.answer.Perform == nil:
+		w.deadline = x.now().Add(max(w.answer.After, 0))
 	}
 	x.waits = append(x.waits, w)
 	return Result{}, false
@@ -150,8 +175,8 @@ func (x *Execution) apply(r record) {
 		switch {
 		case w == nil:
 			return
-		case (w.request != nil) != (r.Kind == kindDone):
-			x.corrupt(fmt.Errorf("the journal has %s for effect %d, which is something else", r.Kind, r.ID))
+		case w.answered() != (r.Kind == kindDone):
+			x.corrupt(w.thread, &JournalError{Seq: x.journal.seq, Msg: fmt.Sprintf("is %s for effect %d, which is something else", r.Kind, r.ID)})
 			return
 		}
 		result := r.result(at)
@@ -181,8 +206,11 @@ func (x *Execution) apply(r record) {
 }
 
 func (r record) result(at time.Time) Result {
-	if r.Response != nil || r.Kind == kindFire {
+	switch {
+	case r.Response != nil || r.Kind == kindFire:
 		return Result{At: at, Response: r.Response}
+	case r.Value != nil || r.Raise != nil:
+		return r.stubResult(at)
 	}
 	err := value.NewError(r.Message, r.Tags...)
 	err.Fatal = slices.Contains(r.Tags, value.ResourceLimitError)
@@ -202,7 +230,7 @@ func (x *Execution) unwait(id int64) *wait {
 // flush makes the outside see what happened: it syncs the journal, writes the
 // log and sends the requests.
 func (x *Execution) flush() {
-	requests := slices.ContainsFunc(x.waits, func(w *wait) bool { return w.request != nil && !w.started })
+	requests := slices.ContainsFunc(x.waits, func(w *wait) bool { return w.goesOut() && !w.started })
 	if requests || len(x.logs) > 0 || x.over {
 		if err := x.journal.sync(); err != nil {
 			x.outcome = Outcome{State: Active, Cause: err}
@@ -219,28 +247,31 @@ func (x *Execution) flush() {
 		return
 	}
 	for _, w := range x.waits {
-		if w.request == nil || w.started {
+		if !w.goesOut() || w.started {
 			continue
 		}
 		w.started = true
 		x.inFlight++
-		if w.replayed && !repeatable(w.request.Method) {
-			go x.complete(record{Kind: kindDone, ID: w.id, Tags: []value.Tag{value.ConnectionError},
-				Message: "the process stopped while the request was in flight; it may have been processed"})
-			continue
-		}
 		go func() {
-			r := x.perform(w.request)
+			r := x.carryOut(w)
 			r.ID = w.id
 			x.complete(r)
 		}()
 	}
 }
 
-// repeatable reports whether a request may be sent again when nobody knows
-// whether the first one arrived.
-func repeatable(method string) bool {
-	switch method {
+// goesOut says that w needs something from the outside, which no stub gives.
+func (w *wait) goesOut() bool {
+	return w.answered() && (w.answer == nil || w.answer.Perform != nil)
+}
+
+// repeatable reports whether what w waits for may be asked for again when
+// nobody knows whether the first request arrived.
+func (w *wait) repeatable() bool {
+	if w.request == nil {
+		return false
+	}
+	switch w.request.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		return true
 	}
@@ -252,79 +283,4 @@ func (x *Execution) complete(r record) {
 	case x.inbox <- input{record: r}:
 	case <-x.ctx.Done():
 	}
-}
-
-// take waits for the next thing from the outside, journals and applies it.
-func (x *Execution) take(expires time.Time) {
-	deadline, timer := expires, record{Kind: kindExpire}
-	for _, w := range x.waits {
-		if !w.deadline.IsZero() && w.deadline.Before(deadline) {
-			deadline, timer = w.deadline, record{Kind: kindFire, ID: w.id}
-		}
-	}
-	left := deadline.Sub(x.clock.Now())
-	if left <= 0 {
-		x.accept(input{record: timer})
-		return
-	}
-	fired, giveUp := x.clock.After(left)
-	resting := x.inFlight == 0 // else a virtual clock stands still, and nothing fires
-	if resting {
-		x.idle()
-	}
-	awake := func() {
-		if resting {
-			x.busy()
-		}
-		giveUp()
-	}
-	select {
-	case <-fired:
-		x.accept(input{record: timer})
-	case in := <-x.inbox:
-		awake()
-		x.accept(in)
-	case <-x.ctx.Done():
-		awake()
-		x.halt(context.Cause(x.ctx))
-	}
-}
-
-// accept journals an input, and applies it.
-func (x *Execution) accept(in input) {
-	r := in.record
-	if r.Kind == kindDone {
-		x.inFlight--
-	}
-	if r.Kind == kindCall {
-		if err := x.refuse(r); err != nil {
-			in.ack <- err
-			return
-		}
-	}
-	err := x.journal.append(&r)
-	if err == nil && (r.Kind == kindDone || r.Kind == kindCall || r.Kind == kindCancel) {
-		err = x.journal.sync() // what the outside did or was told must not be forgotten
-	}
-	if in.ack != nil {
-		in.ack <- err
-	}
-	if err != nil {
-		x.halt(err)
-		return
-	}
-	x.apply(r)
-}
-
-func (x *Execution) refuse(r record) error {
-	c := x.callbackWhere(func(c *callback) bool { return c.id == r.Text })
-	switch {
-	case c == nil:
-		return ErrCallbackNotFound
-	case c.method != r.Request.Method:
-		return ErrCallbackMethod
-	case c.stored != nil:
-		return ErrCallbackBusy
-	}
-	return nil
 }

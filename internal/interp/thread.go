@@ -21,6 +21,7 @@ type thread struct {
 	ret     returner // takes what the effect brings
 	par     *parallel
 	index   int64 // in par
+	call    *Call // that may send requests, where there are stubs
 	entries []openEntry
 }
 
@@ -64,6 +65,10 @@ func (t *thread) top() *frame { return t.frames[len(t.frames)-1] }
 // advance runs t until it waits or ends.
 func (t *thread) advance() {
 	for !t.waiting && !t.ended && !t.run.over {
+		if t.run.interrupts(t) {
+			t.run.ready = append(t.run.ready, t)
+			return
+		}
 		f := t.top()
 		pc := f.pc
 		f.pc++
@@ -83,10 +88,19 @@ func (t *thread) enter(p *proc, args []value.Value, ret returner) error {
 	}
 	f := newFrame(t, p, nil)
 	f.ret = ret
-	for i, param := range p.params {
+	if err := t.bind(f, args); err != nil {
+		return err
+	}
+	t.frames = append(t.frames, f)
+	return nil
+}
+
+// bind sets the parameters of a routine; nil arguments were not given.
+func (t *thread) bind(f *frame, args []value.Value) error {
+	for i, param := range f.proc.params {
 		v := args[i]
 		if v == nil && param.required {
-			return value.Errorf(value.TypeError, "%s needs an argument for parameter %q", p.name, param.name)
+			return value.Errorf(value.TypeError, "%s needs an argument for parameter %q", f.proc.name, param.name)
 		}
 		if v == nil {
 			var err error
@@ -98,7 +112,6 @@ func (t *thread) enter(p *proc, args []value.Value, ret returner) error {
 			return err
 		}
 	}
-	t.frames = append(t.frames, f)
 	return nil
 }
 

@@ -147,7 +147,9 @@ func encodeJSON(c *interp.Context, a []value.Value) ([]byte, error) {
 		}
 	case *value.Map:
 		style.Indent = "    "
-		for key, to := range map[string]*string{"prefix": &style.Prefix, "indent": &style.Indent} {
+		settings := map[string]*string{"prefix": &style.Prefix, "indent": &style.Indent}
+		for _, key := range sortedKeys(settings) {
+			to := settings[key]
 			v, _ := indent.Get(key)
 			s, err := optionalText(v, "indent."+key, *to)
 			if err != nil {

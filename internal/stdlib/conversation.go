@@ -72,7 +72,9 @@ func (d *delays) read(v value.Value) error {
 	if err != nil {
 		return err
 	}
-	for key, to := range map[string]*float64{"initial_delay": &d.initial, "multiplier": &d.multiplier, "max_delay": &d.most} {
+	settings := map[string]*float64{"initial_delay": &d.initial, "multiplier": &d.multiplier, "max_delay": &d.most}
+	for _, key := range sortedKeys(settings) {
+		to := settings[key]
 		v, _ := m.Get(key)
 		if !given(v) {
 			continue

@@ -16,6 +16,8 @@ type Signature struct {
 	// Blocking functions wait for the outside world and may only be the
 	// target of a call step.
 	Blocking bool
+	// Named functions take arguments of any name.
+	Named bool
 	// Value marks a name that stands for a value and cannot be called, such
 	// as http.default_retry.
 	Value bool

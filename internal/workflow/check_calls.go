@@ -49,7 +49,7 @@ func (r *routine) signature(at diag.Pos, name string) (Signature, bool) {
 	case sig.Value:
 		r.errorf(at, "unknown-function", "", "'%s' is not a function", name)
 	}
-	return sig, ok && !sig.Value
+	return sig, ok && !sig.Value && !sig.Named
 }
 
 // subSignature describes a subworkflow. Parameters with a default may stand

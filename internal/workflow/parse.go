@@ -35,6 +35,19 @@ func Parse(name string, src []byte) (*File, error) {
 	return f, nil
 }
 
+// ParseValue reads a file that holds one value in YAML or JSON, with the types,
+// expressions and errors of a definition. The value is nil if the file is
+// empty.
+func ParseValue(name string, src []byte) (Node, error) {
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
+	p := parser{name: name, src: src, lines: []int{0}, budget: len(src) + 1000}
+	var v Node
+	if root := p.load(); root != nil && !p.errs.HasErrors() {
+		v = p.value(root)
+	}
+	return v, p.errs.Err()
+}
+
 // parser turns YAML nodes into a File. It collects problems and goes on.
 type parser struct {
 	name  string

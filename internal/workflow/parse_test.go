@@ -290,3 +290,30 @@ func TestTwins(t *testing.T) {
 		t.Errorf("of the pairs in YAML and JSON %d are the same and %d are not", same, different)
 	}
 }
+
+func TestParseValue(t *testing.T) {
+	n, err := ParseValue("a.yaml", []byte("a: 1\nb: [2.0, '${x + 1}', null]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := n.(*Map)
+	if len(m.Entries) != 2 || m.Entries[1].Value.Pos().Line != 2 {
+		t.Errorf("%+v", m)
+	}
+	list := m.Entries[1].Value.(*List)
+	if e, ok := list.Items[1].(*Expr); !ok || e.At.Col != 13 {
+		t.Errorf("%+v", list.Items[1])
+	}
+	for src, want := range map[string]string{
+		"a: [":       "a.yaml:",
+		"a: 1\na: 2": `a.yaml:2:1: parse error: key "a" appears twice`,
+		"a: ${1 +}":  "a.yaml:1:",
+	} {
+		if _, err := ParseValue("a.yaml", []byte(src)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", src, err, want)
+		}
+	}
+	if n, err := ParseValue("a.yaml", []byte("# nothing\n")); n != nil || err != nil {
+		t.Errorf("an empty file: %v, %v", n, err)
+	}
+}

@@ -1,5 +1,12 @@
 package workflow
 
+import (
+	"maps"
+	"slices"
+
+	"github.com/kakehi/kakehi/internal/expr"
+)
+
 // Walk calls f for each of steps and every step below them, parents first,
 // in source order. The bodies of switch arms and of try are steps without a
 // name. Where f returns false the steps below are left out.
@@ -64,4 +71,35 @@ func WalkNodes(n Node, f func(Node)) {
 			WalkNodes(e.Value, f)
 		}
 	}
+}
+
+// Calls lists the names of all that a definition calls, sorted: functions,
+// connectors and subworkflows, in steps and in expressions.
+func Calls(f *File) []string {
+	names := map[string]bool{}
+	for _, w := range f.Workflows {
+		Walk(w.Steps, func(s *Step) bool {
+			if c, ok := s.Do.(*Call); ok {
+				names[c.Func] = true
+			}
+			for _, v := range Values(s.Do) {
+				WalkNodes(v, func(n Node) {
+					if e, ok := n.(*Expr); ok {
+						addCalls(e.X, names)
+					}
+				})
+			}
+			return true
+		})
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+func addCalls(x expr.Expr, names map[string]bool) {
+	expr.Walk(x, func(x expr.Expr) bool {
+		if c, ok := x.(*expr.Call); ok {
+			names[c.Func] = true
+		}
+		return true
+	})
 }

@@ -129,7 +129,7 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 	w.UpdateTime = now
 	changed := old == nil || newRevision(old, w)
 	if changed {
-		program, err := compile(w.GetSourceContents())
+		program, err := compile(w.GetSourceContents(), s.opts.Stubs)
 		if err != nil {
 			return nil, err
 		}

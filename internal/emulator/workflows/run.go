@@ -17,6 +17,7 @@ import (
 
 	"github.com/kakehi/kakehi/internal/emulator/store"
 	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/value"
 )
 
@@ -112,7 +113,9 @@ func (r *run) outcome() interp.Outcome {
 			return failure(fmt.Sprintf("the argument cannot be read any more: %v", err))
 		}
 	}
-	live := program.Start(r.life, argument, r.config())
+	cfg := r.config()
+	recording := r.record(&cfg, argument)
+	live := program.Start(r.life, argument, cfg)
 	r.mu.Lock()
 	r.live = live
 	cancelled := r.rec.cancelled
@@ -120,7 +123,9 @@ func (r *run) outcome() interp.Outcome {
 	if cancelled {
 		live.Cancel()
 	}
-	return live.Wait()
+	o := live.Wait()
+	recording.end(o)
+	return o
 }
 
 func failure(message string) interp.Outcome {
@@ -130,7 +135,7 @@ func failure(message string) interp.Outcome {
 }
 
 func (r *run) config() interp.Config {
-	return interp.Config{
+	cfg := interp.Config{
 		HTTP:        r.svc.opts.Transport,
 		Tokens:      identity{r.svc.opts.Auth, email(r.revision)},
 		Env:         r.env(),
@@ -141,6 +146,10 @@ func (r *run) config() interp.Config {
 		OnStep:      r.onStep,
 		Variables:   r.detailed(),
 	}
+	if stubs := r.svc.opts.Stubs; len(stubs) > 0 {
+		cfg.Stubs = stub.NewSet(stubs...)
+	}
+	return cfg
 }
 
 // env is what sys.get_env reads.

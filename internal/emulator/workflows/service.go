@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kakehi/kakehi/internal/emulator/store"
+	"github.com/kakehi/kakehi/internal/stub"
 )
 
 // Auth checks callers and mints the tokens of workflows.
@@ -55,9 +56,15 @@ type Options struct {
 	Logs Logs // nil drops what workflows log
 	// Transport carries the HTTP calls of workflows.
 	Transport http.RoundTripper
-	Project   string // such as kakehi-local
-	Number    string // the project's number
-	Region    string
+	// Stubs answer calls and requests before they reach Transport, for each
+	// execution from the first answer on.
+	Stubs []*stub.File
+	// Journals is a folder in which each execution leaves its journal as a
+	// file; "" keeps none.
+	Journals string
+	Project  string // such as kakehi-local
+	Number   string // the project's number
+	Region   string
 	// DefaultServiceAccount is the identity of workflows deployed without
 	// one; "" means the project's Compute Engine default account.
 	DefaultServiceAccount string

@@ -11,6 +11,7 @@ import (
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/stdlib"
+	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
 
@@ -19,25 +20,29 @@ import (
 const sourceName = "main.yaml"
 
 // compile parses, checks and prepares a definition. Its error is
-// INVALID_ARGUMENT in the service's words.
-func compile(source string) (*interp.Program, error) {
+// INVALID_ARGUMENT in the service's words. Functions that only the stubs know
+// are there too.
+func compile(source string, stubs []*stub.File) (*interp.Program, error) {
 	src := []byte(source)
 	file, err := workflow.Parse(sourceName, src)
 	if err != nil {
 		return nil, refused(source, err)
 	}
-	if err := workflow.Check(file, checkOptions(src)).Err(); err != nil {
+	stubbed := stub.Stubbed(file, stdlib.Funcs(), stubs...)
+	if err := workflow.Check(file, checkOptions(src, stubbed)).Err(); err != nil {
 		return nil, refused(source, err)
 	}
-	program, err := interp.New(file, stdlib.Funcs())
+	program, err := interp.New(file, stub.Library(stdlib.Funcs(), stubbed))
 	if err != nil {
 		return nil, refused(source, err)
 	}
 	return program, nil
 }
 
-func checkOptions(src []byte) workflow.CheckOptions {
-	return workflow.CheckOptions{Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors, Source: src}
+func checkOptions(src []byte, stubbed []string) workflow.CheckOptions {
+	return workflow.CheckOptions{
+		Functions: stub.Signature(stdlib.Signature, stubbed), FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors, Source: src,
+	}
 }
 
 // maxMessages bounds a deploy error; the service gives the first one only.
@@ -116,7 +121,7 @@ func (s *Service) program(w workflowName, revision, source string) (*interp.Prog
 	if program, ok := s.programs.get(w, revision); ok {
 		return program, nil
 	}
-	program, err := compile(source)
+	program, err := compile(source, s.opts.Stubs)
 	if err == nil {
 		s.programs.put(w, revision, program)
 	}
