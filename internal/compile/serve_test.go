@@ -193,6 +193,27 @@ func TestServeIfNew(t *testing.T) {
 	}
 }
 
+// TestTrialOfAnEarlierRun has the candidate of an earlier run with most of the
+// traffic: whether it is what the new candidate is compared with depends on how
+// its rollout ended.
+func TestTrialOfAnEarlierRun(t *testing.T) {
+	for rollout, want := range map[string]string{
+		`{"candidate":"penguins-earlier-release","stable":"penguins-champion-release","phase":"progressing"}`: "champion=100 challeng:candidate=null",
+		`{"candidate":"penguins-earlier-release","stable":"penguins-champion-release","phase":"held"}`:        "champion=100 challeng:candidate=null",
+		`{"candidate":"penguins-earlier-release","stable":"penguins-champion-release","phase":"promoted"}`:    "earlier=100 challeng:candidate=null",
+		`{broken`: "earlier=100 challeng:candidate=null",
+		``:        "earlier=100 challeng:candidate=null",
+	} {
+		w := champion(t)
+		w.services[serviceName]["traffic"] = split("champion", "earlier", 75)
+		w.services[serviceName]["annotations"].(object)["kakehi.dev/rollout"] = rollout
+		var seen []string
+		w.functions["rollout"] = w.decides(&seen, object{"action": "hold", "done": true})
+		w.run(serving, "")
+		same(t, "traffic after "+rollout, seen, []string{want})
+	}
+}
+
 func TestFailedProbeLeavesTheChampion(t *testing.T) {
 	w := champion(t)
 	w.functions["probe"] = refuses(422, "row 3 differs")
