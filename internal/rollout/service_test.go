@@ -180,6 +180,10 @@ func TestCount(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	want.Canary.Slow = 0
+	if diff := cmp.Diff(want, Count(entries, Begin("new", "old", "x", began), 0)); diff != "" {
+		t.Errorf("without an objective: %s", diff)
+	}
 }
 
 func TestFilter(t *testing.T) {
