@@ -99,6 +99,51 @@ func TestServeAndDrain(t *testing.T) {
 	}
 }
 
+// TestRequestInFlight has a caller that is still sending when the platform stops
+// the container.
+func TestRequestInFlight(t *testing.T) {
+	port := freePort(t)
+	p := start(t, "AIP_STORAGE_URI=../../internal/serving/testdata/classifier.json", "AIP_HTTP_PORT="+port, "PORT=1")
+	p.url = "http://127.0.0.1:" + port
+	p.predict(t)
+	body, send := io.Pipe()
+	answer := make(chan string, 1)
+	go func() {
+		resp, err := http.Post(p.url+"/predict", "application/json", body)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		answer <- resp.Status + " " + string(text)
+	}()
+	if _, err := io.WriteString(send, `{"instances":`); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for range 500 { // until it takes no more requests
+		c, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			break
+		}
+		c.Close()
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, err := io.WriteString(send, `[[39.5,"Y"]]}`); err != nil {
+		t.Fatal(err)
+	}
+	send.Close()
+	if got := <-answer; !strings.HasPrefix(got, "200 OK") || !strings.Contains(got, `"label":"b"`) {
+		t.Errorf("answer %s", got)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("exit: %v, %s", err, p.stderr.Bytes())
+	}
+}
+
 func TestDoesNotStart(t *testing.T) {
 	for want, env := range map[string][]string{
 		"set AIP_STORAGE_URI": nil,

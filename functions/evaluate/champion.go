@@ -100,12 +100,9 @@ func (e *evaluator) scoreChampion(ctx context.Context, service string, t *datase
 // predictHere scores the instances in this process, by the same decoding and
 // in the same form as a model server answers.
 func predictHere(ctx context.Context, model serving.Predictor, instances []any) ([]prediction, error) {
-	raw := make([]json.RawMessage, len(instances))
-	for i, instance := range instances {
-		var err error
-		if raw[i], err = json.Marshal(instance); err != nil {
-			return nil, fmt.Errorf("encode instance %d: %w", i, err)
-		}
+	raw, err := json.Marshal(instances)
+	if err != nil {
+		return nil, fmt.Errorf("encode the instances: %w", err)
 	}
 	answers, err := serving.Predict(ctx, model, raw)
 	if err != nil {

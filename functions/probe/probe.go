@@ -129,7 +129,7 @@ func (p *prober) ready(ctx context.Context, set *params, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(set.Timeout*float64(time.Second)))
 	defer cancel()
 	pause := 100 * time.Millisecond
-	last := "no answer"
+	last, denied := "no answer", false
 	for {
 		status, body, err := p.call(ctx, http.MethodGet, set.URL+"/health", token, nil)
 		switch {
@@ -137,14 +137,15 @@ func (p *prober) ready(ctx context.Context, set *params, token string) error {
 			return nil
 		case err == nil:
 			last = fmt.Sprintf("%d %s: %s", status, http.StatusText(status), body)
-		case ctx.Err() == nil:
-			last = err.Error()
+			denied = status == http.StatusUnauthorized || status == http.StatusForbidden
+		case ctx.Err() == nil: // else the time is over, and the answer before is the last one
+			last, denied = err.Error(), false
 		}
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, 2*time.Second)
 		case <-ctx.Done():
-			if status == http.StatusUnauthorized || status == http.StatusForbidden {
+			if denied {
 				return step.Denied("%s/health answered %s; grant roles/run.invoker to the steps' service account, and check the audience %s", set.URL, last, set.Audience)
 			}
 			return step.Unavailable("%s is not ready after %vs; last answer: %s", set.URL, set.Timeout, last)

@@ -193,6 +193,93 @@ func TestServeIfNew(t *testing.T) {
 	}
 }
 
+// TestRolloutThatCannotGoOn: the candidate gets no traffic when nobody decides
+// about it any more, and keeps what somebody else has decided.
+func TestRolloutThatCannotGoOn(t *testing.T) {
+	state := func(phase string) object {
+		return object{"kakehi.dev/execution": "challenger", "kakehi.dev/rollout": `{"candidate":"penguins-challeng-release","stable":"penguins-champion-release","phase":"` + phase + `","step":0}`}
+	}
+	for _, c := range []struct {
+		name        string
+		annotations object
+		traffic     string
+		phase       string
+	}{
+		{"on trial", state("progressing"), "champion=100", `"phase":"rolled_back","step":0,"reason":"the rollout could not go on, the judge is gone"`},
+		{"promoted by hand", state("promoted"), "champion=50 challeng:candidate=50", `"phase":"promoted"`},
+		{"taken over", object{"kakehi.dev/execution": "another", "kakehi.dev/rollout": state("progressing")["kakehi.dev/rollout"]}, "champion=50 challeng:candidate=50", `"phase":"progressing"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := champion(t)
+			var seen []string
+			decides := w.decides(&seen, object{"action": "advance", "traffic": split("champion", "challeng", 50), "annotations": c.annotations})
+			w.functions["rollout"] = func(in object) (int, any) {
+				if len(seen) > 0 {
+					return 403, failed(403, "the judge is gone")
+				}
+				return decides(in)
+			}
+			fails(t, w.run(serving, ""), "task release: the judge is gone")
+			same(t, "traffic", w.traffic(), c.traffic)
+			if got := at(w.services[serviceName], "annotations", "kakehi.dev/rollout").(string); !strings.Contains(got, c.phase) {
+				t.Errorf("state %s, want %s", got, c.phase)
+			}
+		})
+	}
+}
+
+// TestManyClashes: a long rollout meets many other changes, and only clashes in
+// a row stop it.
+func TestManyClashes(t *testing.T) {
+	const looks = 12
+	w := champion(t)
+	patches, clashes := 0, 0
+	w.disturb = func(r *http.Request) (*http.Response, error) {
+		if r.Method != "PATCH" || r.URL.Query().Get("updateMask") != "traffic,annotations" {
+			return nil, nil
+		}
+		if patches++; patches%2 == 1 {
+			clashes++
+			w.services[serviceName]["etag"] = "changed by somebody"
+		}
+		return nil, nil
+	}
+	w.functions["rollout"] = func(in object) (int, any) {
+		d := object{"action": "hold", "reason": "r", "done": false, "traffic": at(in, "service", "traffic"), "annotations": object{"n": patches}}
+		if clashes == looks {
+			d["action"], d["done"] = "promote", true
+		}
+		return 200, d
+	}
+	if o := w.run(serving, ""); o.State != interp.Succeeded {
+		t.Fatal(result(o))
+	}
+	same(t, "clashes", clashes >= looks, true)
+}
+
+// TestTrialOfAnEarlierRun has the candidate of an earlier run with most of the
+// traffic: whether it is what the new candidate is compared with depends on how
+// its rollout ended.
+func TestTrialOfAnEarlierRun(t *testing.T) {
+	for rollout, want := range map[string]string{
+		`{"candidate":"penguins-earlier-release","stable":"penguins-champion-release","phase":"progressing"}`: "champion=100 challeng:candidate=null",
+		`{"candidate":"penguins-earlier-release","stable":"penguins-champion-release","phase":"held"}`:        "champion=100 challeng:candidate=null",
+		`{"candidate":"penguins-earlier-release","stable":"penguins-champion-release","phase":"promoted"}`:    "earlier=100 challeng:candidate=null",
+		`{broken`: "earlier=100 challeng:candidate=null",
+		``:        "earlier=100 challeng:candidate=null",
+	} {
+		w := champion(t)
+		w.services[serviceName]["traffic"] = split("champion", "earlier", 75)
+		w.services[serviceName]["annotations"].(object)["kakehi.dev/rollout"] = rollout
+		var seen []string
+		w.functions["rollout"] = w.decides(&seen, object{"action": "hold", "done": true})
+		w.run(serving, "")
+		same(t, "traffic after "+rollout, seen, []string{want})
+		ended := strings.Contains(at(w.services[serviceName], "annotations", "kakehi.dev/rollout").(string), `"phase":"rolled_back","reason":"execution challenger deployed another candidate"`)
+		same(t, "ended after "+rollout, ended, strings.HasPrefix(want, "champion"))
+	}
+}
+
 func TestFailedProbeLeavesTheChampion(t *testing.T) {
 	w := champion(t)
 	w.functions["probe"] = refuses(422, "row 3 differs")

@@ -13,7 +13,7 @@ import (
 // say of them.
 var failures = map[string][]string{
 	"exit":       {"exited with a non-zero status of 1", "epoch 3: loss is NaN", "trainer: the training diverged"},
-	"endless":    {"JOB_STATE_FAILED", "timeout", "12s"},
+	"endless":    {"JOB_STATE_FAILED", "timeout", "12s", "epoch 1"},
 	"full":       {"exited with a non-zero status of 1", "artifact model (gs://", "/model.json): file too large"},
 	"flood":      {"exited with a non-zero status of 3", "the last line"},
 	"text":       {"executor_output.json is not JSON: accuracy: 0.75"},

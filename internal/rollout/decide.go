@@ -185,7 +185,7 @@ func (s State) wants(now time.Time, p Policy) string {
 	if least := max(1, p.MinSample); s.AtStep < least {
 		return fmt.Sprintf("%d of %d requests seen at %d %%", s.AtStep, least, p.Steps[s.Step])
 	}
-	if have, need := s.logPromote(p), p.needed(s.Step); have < need {
+	if have, need := s.logPromote(p), p.needed(s.Step); !(have >= need) { // so that NaN is no evidence
 		return fmt.Sprintf("evidence for the candidate is %s, the next step needs %s: %s", evalue(have), evalue(need), s.compared(p))
 	}
 	return ""

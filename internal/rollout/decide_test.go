@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -103,6 +104,30 @@ func TestDecide(t *testing.T) {
 				t.Errorf("a second decision differs: %s", cmp.Diff(d, again))
 			}
 		})
+	}
+}
+
+// TestHighObjectives: five times an objective of 20 % is no rate, and evidence
+// that is no number is none.
+func TestHighObjectives(t *testing.T) {
+	for _, objective := range []float64{0.1, 0.15, 0.2} {
+		p := policy(func(p *Policy) { p.MaxErrors = objective })
+		if err := p.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range []int{0, 30, 60} {
+			d := Decide(began.Add(time.Hour), p, step(0, nil), Sample{Canary: requests(60, bad), Stable: requests(60, 1)})
+			if _, err := json.Marshal(d.State); err != nil {
+				t.Errorf("objective %v, %d bad: %v", objective, bad, err)
+			}
+			if want := map[int]Action{0: Advance, 30: RollBack, 60: RollBack}[bad]; d.Action != want {
+				t.Errorf("objective %v, %d bad: %s %s, want %s", objective, bad, d.Action, d.Reason, want)
+			}
+		}
+	}
+	s := step(0, func(s *State) { s.Errors.Good = []float64{math.NaN()} })
+	if d := Decide(began.Add(time.Hour), policy(nil), s, Sample{Canary: requests(60, 0)}); d.Action != Hold {
+		t.Errorf("without a number: %s %s", d.Action, d.Reason)
 	}
 }
 

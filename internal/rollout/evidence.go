@@ -11,8 +11,9 @@ var (
 	goodShares = []float64{0.001, 1.0 / 8, 1.0 / 3}
 )
 
-// badFactor times the objective is a rate that must not be promoted.
-const badFactor = 5
+// badRate is the rate that must not be promoted: five times the objective, but
+// never more than halfway from it to a candidate that is always bad.
+func badRate(objective float64) float64 { return min(5*objective, (1+objective)/2) }
 
 // slowShare is the share of requests above the 95th percentile's objective,
 // when the objective is just met.
@@ -50,7 +51,7 @@ func (e Evidence) add(w arms, objective float64, stableSick bool) Evidence {
 			out.Absolute[j] += logLikelihoodRatio(w.canaryN, w.canaryK, rate, objective)
 		}
 	}
-	bad := badFactor * objective
+	bad := badRate(objective)
 	for j, share := range goodShares {
 		out.Good[j] = at(e.Good, j) + logLikelihoodRatio(w.canaryN, w.canaryK, share*bad, bad)
 	}

@@ -48,7 +48,7 @@ func (s *Service) Filter(state State) string {
 }
 
 // Count makes a sample of log entries. Requests to tag URLs are left out: they
-// are probes and experiments, not the users' traffic.
+// are probes and experiments, not the users' traffic. With p95 0 none is slow.
 func Count(entries []Entry, state State, p95 time.Duration) Sample {
 	cold := map[string]bool{}
 	for _, e := range entries {
@@ -84,7 +84,7 @@ func (e Entry) counts(cold bool, p95 time.Duration) Counts {
 	}
 	if latency, err := time.ParseDuration(e.HTTPRequest.Latency); err == nil && !cold {
 		c.Timed = 1
-		if latency > p95 {
+		if p95 > 0 && latency > p95 {
 			c.Slow = 1
 		}
 	}

@@ -24,7 +24,7 @@ type Policy struct {
 	Undecided string  `json:"undecided"` // at the deadline: hold, promote or rollback
 	Deadline  float64 `json:"deadline"`  // from the start of the rollout; 0: none
 	MinSample int     `json:"minSample"` // candidate requests needed at each step before the next
-	Alpha     float64 `json:"alpha"`     // chance to roll back a candidate that is no worse
+	Alpha     float64 `json:"alpha"`     // chance to roll back a candidate that meets the objective and is no worse than stable
 	Beta      float64 `json:"beta"`      // chance to promote one that is bad (five times the objective)
 }
 

@@ -84,7 +84,7 @@ func (s *Service) State(candidate, execution string, started time.Time) (State, 
 	if found && kept.Candidate == candidate && kept.Execution == execution {
 		return kept, nil
 	}
-	return Begin(candidate, s.stable(candidate), execution, started), nil
+	return Begin(candidate, s.stable(candidate, kept.onTrial()), execution, started), nil
 }
 
 // SupersededError says that another execution deployed a candidate since.
@@ -178,9 +178,23 @@ func (s *Service) traffic() []Target {
 	return out
 }
 
+// onTrial is the candidate that the rollout has neither promoted nor rolled back,
+// "" if there is none.
+func (s State) onTrial() string {
+	if s.Phase == Progressing || s.Phase == Held {
+		return s.Candidate
+	}
+	return ""
+}
+
 // stable is the revision, other than the candidate, with most of the traffic.
-func (s *Service) stable(candidate string) string {
+// The one that an earlier rollout left on trial counts only where nothing else
+// serves: much traffic is no promotion.
+func (s *Service) stable(candidate, onTrial string) string {
 	shares, order := merge(s.traffic())
+	if onTrial != candidate && shares[candidate]+shares[onTrial] < 100 {
+		shares[onTrial] = 0
+	}
 	best := ""
 	for _, name := range order {
 		if name != candidate && shares[name] > 0 && (best == "" || shares[name] > shares[best]) {

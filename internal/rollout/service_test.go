@@ -78,6 +78,36 @@ func TestServiceRollout(t *testing.T) {
 	}
 }
 
+// TestStableIsNoTrial: the candidate of an earlier rollout may have most of the
+// traffic and still be unproven.
+func TestStableIsNoTrial(t *testing.T) {
+	for _, tt := range []struct {
+		phase   Phase
+		traffic []Target
+		want    string
+	}{
+		{Progressing, []Target{to("old", 25, ""), to("trial", 75, ""), to("new", 0, "candidate")}, "old"},
+		{Held, []Target{to("old", 25, ""), to("trial", 75, "")}, "old"},
+		{Held, []Target{to("trial", 100, ""), to("new", 0, "candidate")}, "trial"},
+		{Progressing, []Target{to("trial", 95, ""), to("new", 5, "candidate")}, "trial"},
+		{Promoted, []Target{to("old", 25, ""), to("trial", 75, "")}, "trial"},
+		{RolledBack, []Target{to("old", 25, ""), to("trial", 75, "")}, "trial"},
+	} {
+		s := service(t, serviceJSON)
+		earlier := Begin("trial", "old", "x0", began)
+		earlier.Phase = tt.phase
+		body, err := json.Marshal(earlier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Traffic, s.Annotations[Annotation] = tt.traffic, string(body)
+		state, err := s.State("new", "x1", began)
+		if err != nil || state.Stable != tt.want {
+			t.Errorf("%s %v: stable %q, %v, want %q", tt.phase, tt.traffic, state.Stable, err, tt.want)
+		}
+	}
+}
+
 func TestSuperseded(t *testing.T) {
 	s := service(t, serviceJSON)
 	_, err := s.State("penguins-older", "x0", began)
@@ -149,6 +179,10 @@ func TestCount(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	want.Canary.Slow = 0
+	if diff := cmp.Diff(want, Count(entries, Begin("new", "old", "x", began), 0)); diff != "" {
+		t.Errorf("without an objective: %s", diff)
 	}
 }
 

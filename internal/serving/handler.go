@@ -1,12 +1,15 @@
 package serving
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -85,23 +88,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if !allow(w, r, http.MethodGet, http.MethodHead) {
-		return
+	if allow(w, r, http.MethodGet, http.MethodHead) && s.ready(w) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	}
+}
+
+// ready answers 503 while the server shuts down.
+func (s *Server) ready(w http.ResponseWriter) bool {
 	if s.draining.Load() {
 		writeError(w, http.StatusServiceUnavailable, "the server is shutting down")
-		return
+		return false
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	return true
 }
 
 type predictRequest struct {
-	Instances  []json.RawMessage          `json:"instances"`
+	Instances  json.RawMessage            `json:"instances"`
 	Parameters map[string]json.RawMessage `json:"parameters"`
-}
-
-type predictResponse struct {
-	Predictions []any `json:"predictions"`
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) (int, error) {
@@ -109,22 +112,29 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) (int, error) {
 	if err := s.decode(w, r, &req); err != nil {
 		return 0, err
 	}
-	if len(req.Instances) == 0 {
-		return 0, invalid(`instances: want {"instances": [...]} with at least one instance`)
-	}
 	for _, name := range sortedKeys(req.Parameters) {
 		return 0, invalid("parameters.%s: the model takes no parameters", name)
 	}
-	predictions, err := Predict(r.Context(), s.model, req.Instances)
+	out, err := scoreInstances(r.Context(), s.model, &s.info, req.Instances)
 	if err != nil {
 		return 0, err
 	}
-	writeJSON(w, http.StatusOK, predictResponse{Predictions: predictions})
-	return len(predictions), nil
+	writeStream(w, func(b *bufio.Writer) {
+		b.WriteString(`{"predictions":`)
+		writeList(b, out.len(), func(i int) any { return s.info.prediction(out.row(i)) })
+		b.WriteString("}\n")
+	})
+	return out.len(), nil
 }
+
+// errEncoded is a body in an encoding that the contract does not have.
+var errEncoded = errors.New("send the body as it is, without Content-Encoding")
 
 // decode reads a JSON body of bounded size into v.
 func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
+	if e := r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return errEncoded
+	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, s.opt.MaxBody))
 	err := d.Decode(v)
 	if err == nil {
@@ -133,6 +143,7 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 		}
 	}
 	var tooLarge *http.MaxBytesError
+	var kind *json.UnmarshalTypeError
 	switch {
 	case err == nil:
 		return nil
@@ -140,8 +151,23 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 		return err
 	case errors.Is(err, io.EOF):
 		return invalid("the request has no body")
+	case errors.As(err, &kind):
+		return invalid("%s: want %s, got %s", cmp.Or(kind.Field, "the request"), jsonKind(kind.Type), kind.Value)
 	}
-	return invalid("the request is not valid JSON of this call: %v", err)
+	return invalid("the request is not valid JSON: %v", err)
+}
+
+// jsonKind names the JSON values that a Go type takes.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "a list"
+	case reflect.String:
+		return "a string"
+	case reflect.Int:
+		return "a whole number"
+	}
+	return "an object"
 }
 
 // fail answers an error in the form of Vertex AI's prebuilt containers and of
@@ -154,6 +180,10 @@ func (s *Server) fail(w http.ResponseWriter, err error) {
 		writeError(w, http.StatusBadRequest, input.Error())
 	case errors.As(err, &tooLarge):
 		writeError(w, http.StatusRequestEntityTooLarge, fmt.Sprintf("the request is larger than %d bytes: send fewer instances", tooLarge.Limit))
+	case errors.Is(err, errEncoded):
+		writeError(w, http.StatusUnsupportedMediaType, err.Error())
+	case errors.Is(err, errNotFinite):
+		writeError(w, http.StatusInternalServerError, err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		writeError(w, http.StatusServiceUnavailable, "the request was cancelled or timed out")
 	default:
@@ -179,10 +209,34 @@ func writeError(w http.ResponseWriter, status int, text string) {
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
-	if err != nil { // a model that answers NaN: JSON cannot say it
-		status, body = http.StatusInternalServerError, []byte(`{"error":"the model's answer is not a finite number"}`)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":"internal error"}`)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n'))
+}
+
+// writeStream answers 200 with what write writes. The answer to a large request
+// is many times larger, so it is never whole in memory.
+func writeStream(w http.ResponseWriter, write func(*bufio.Writer)) {
+	w.Header().Set("Content-Type", "application/json")
+	b := bufio.NewWriterSize(w, 32<<10)
+	write(b)
+	_ = b.Flush() // it fails when the caller is gone
+}
+
+// writeList writes n values as a JSON list.
+func writeList(b *bufio.Writer, n int, value func(i int) any) {
+	b.WriteByte('[')
+	for i := range n {
+		body, err := json.Marshal(value(i))
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if _, gone := b.Write(body); err != nil || gone != nil {
+			return
+		}
+	}
+	b.WriteByte(']')
 }

@@ -3,10 +3,12 @@ package serving
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -75,6 +77,10 @@ func TestPredictErrors(t *testing.T) {
 		{"too great", "POST", `{"instances":[[1e39,1]]}`, 400, "1e39 is too great for a 32-bit number"},
 		{"far too great", "POST", `{"instances":[[1e999,1]]}`, 400, "want a number"},
 		{"parameters", "POST", `{"instances":[[1,1]],"parameters":{"temperature":1}}`, 400, "parameters.temperature: the model takes no parameters"},
+		{"not an object", "POST", `[[1,1]]`, 400, "the request: want an object, got array"},
+		{"null", "POST", `null`, 400, "at least one instance"},
+		{"instances is no list", "POST", `{"instances":{"size":1}}`, 400, "at least one instance"},
+		{"parameters is no object", "POST", `{"instances":[[1,1]],"parameters":[]}`, 400, "parameters: want an object, got array"},
 		{"not JSON", "POST", `{"instances":`, 400, "not valid JSON"},
 		{"tail", "POST", `{"instances":[[1,1]]} x`, 400, "not valid JSON"},
 		{"empty", "POST", ``, 400, "has no body"},
@@ -91,6 +97,138 @@ func TestPredictErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConcurrentRequests is for the race detector, and for answers that mix.
+func TestConcurrentRequests(t *testing.T) {
+	var log bytes.Buffer
+	s := server(t, "classifier", Options{Log: &log})
+	label := map[string]string{`[39.5,"Y"]`: `"label":"b"`, `[null,null]`: `"label":"a"`, `[45,null]`: `"label":"c"`}
+	const each = 200
+	var work sync.WaitGroup
+	for instance, want := range label {
+		for range 4 {
+			work.Go(func() {
+				for range each {
+					w := ask(s, "POST", "/predict", `{"instances":[`+instance+`]}`)
+					if w.Code != 200 || !strings.Contains(w.Body.String(), want) {
+						t.Errorf("%s: %d %s", instance, w.Code, w.Body)
+						return
+					}
+				}
+			})
+		}
+	}
+	work.Wait()
+	if lines := bytes.Count(log.Bytes(), []byte("\n")); lines != 4*each*len(label) {
+		t.Errorf("%d log lines", lines)
+	}
+}
+
+func TestContentEncoding(t *testing.T) {
+	r := httptest.NewRequest("POST", "/predict", strings.NewReader("\x1f\x8b"))
+	r.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	server(t, "classifier", Options{}).ServeHTTP(w, r)
+	if w.Code != http.StatusUnsupportedMediaType || !strings.Contains(w.Body.String(), "without Content-Encoding") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// wide is a model of many features.
+type wide int
+
+func (n wide) Info() Info {
+	info := Info{Task: Regression, Outputs: 1}
+	for _, name := range featureNames(int(n)) {
+		info.Features = append(info.Features, Feature{Name: name})
+	}
+	return info
+}
+
+func (wide) Score(row, out []float64) { out[0] = row[0] }
+
+// TestManyProblems sends what no answer can tell in full: to look for a hint for
+// each of these names takes many minutes.
+func TestManyProblems(t *testing.T) {
+	const many = 100_000
+	names, tensors := make([]string, many), make([]string, many)
+	for i := range many {
+		names[i], tensors[i] = fmt.Sprintf(`"k%06d":1`, i), fmt.Sprintf(`{"name":"k%06d"}`, i)
+	}
+	s, err := NewServer(wide(3000), Options{MaxBody: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, body := range map[string]string{
+		"/predict":               `{"instances":[{` + strings.Join(names, ",") + `}]}`,
+		"/v2/models/model/infer": `{"inputs":[` + strings.Join(tensors, ",") + `]}`,
+	} {
+		w := ask(s, "POST", path, body)
+		if got := strings.Count(w.Body.String(), "unknown"); w.Code != 400 || got != maxProblems {
+			t.Errorf("%s: %d, %d problems, %.300s", path, w.Code, got, w.Body)
+		}
+	}
+}
+
+// TestNotFinite has a model that answers what JSON cannot say.
+func TestNotFinite(t *testing.T) {
+	const poisson = `{"learner":{"gradient_booster":{"name":"gbtree","model":{"tree_info":[0],"trees":[
+	 {"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1000],"default_left":[0]}]}},
+	 "learner_model_param":{"base_score":"1","num_class":"0","num_feature":"1"},"objective":{"name":"count:poisson"}}}`
+	p, err := ParseXGBoost([]byte(poisson))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewServer(p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, body := range map[string]string{
+		"/predict":               `{"instances":[[1]]}`,
+		"/v2/models/model/infer": `{"inputs":[{"name":"f0","shape":[1],"datatype":"FP32","data":[1]}]}`,
+	} {
+		if w := ask(s, "POST", path, body); w.Code != 500 || w.Body.String() != `{"error":"the model's answer is not a finite number: it answers +Inf to row 0"}`+"\n" {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestLargeAnswers looks at how answers are written: the one to a request of
+// 10 MB took more than a gigabyte, and Cloud Run gives 512 MiB.
+func TestLargeAnswers(t *testing.T) {
+	const rows = 50_000
+	s := server(t, "classifier", Options{})
+	for path, body := range map[string]string{
+		"/predict":               `{"instances":[` + strings.Repeat(`[1,"Y"],`, rows-1) + `[1,"Y"]]}`,
+		"/v2/models/model/infer": fmt.Sprintf(`{"inputs":[{"name":"x","shape":[%d,2],"datatype":"FP32","data":[%s1,1]}]}`, rows, strings.Repeat("1,1,", rows-1)),
+	} {
+		w := &sink{header: http.Header{}}
+		s.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(body)))
+		if w.status != 200 || w.size < rows*40 {
+			t.Fatalf("%s: %d, %d bytes", path, w.status, w.size)
+		}
+		if w.longest > 64<<10 {
+			t.Errorf("%s: %d bytes were written at once", path, w.longest)
+		}
+	}
+}
+
+// sink counts an answer.
+type sink struct {
+	header        http.Header
+	status        int
+	size, longest int
+}
+
+func (s *sink) Header() http.Header    { return s.header }
+func (s *sink) WriteHeader(status int) { s.status = status }
+func (s *sink) Write(p []byte) (int, error) {
+	if s.status == 0 {
+		s.status = 200
+	}
+	s.size, s.longest = s.size+len(p), max(s.longest, len(p))
+	return len(p), nil
 }
 
 func TestRoutes(t *testing.T) {

@@ -1,7 +1,6 @@
 package serving
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -58,9 +57,13 @@ func newDecoder(info *Info) *decoder {
 }
 
 func (d *decoder) fail(format string, args ...any) {
-	d.problems = append(d.problems, fmt.Sprintf(format, args...))
+	if !d.full() {
+		d.problems = append(d.problems, fmt.Sprintf(format, args...))
+	}
 }
 
+// full tells that there are as many problems as an answer tells; decoding then
+// stops.
 func (d *decoder) full() bool { return len(d.problems) >= maxProblems }
 
 func (d *decoder) err() error {
@@ -68,101 +71,109 @@ func (d *decoder) err() error {
 		return nil
 	}
 	if d.full() {
-		d.problems = append(d.problems[:maxProblems], "and perhaps more")
+		d.problems = append(d.problems, "and perhaps more")
 	}
 	return &InputError{Problems: d.problems}
 }
 
-// instances decodes Vertex AI instances: each a list in the order of the
-// features, or an object with every feature by name.
-func (d *decoder) instances(raw []json.RawMessage) (*rowBlock, error) {
+// instances decodes the list of Vertex AI instances: each a list in the order
+// of the features, or an object with every feature by name.
+func (d *decoder) instances(list json.RawMessage) (*rowBlock, error) {
+	if first(list) != '[' {
+		return nil, invalid(`instances: want {"instances": [...]} with at least one instance`)
+	}
 	// It grows with the rows that are right: a request of many empty instances
 	// must not reserve memory for a wide model.
 	rows := &rowBlock{width: len(d.info.Features)}
-	for i, instance := range raw {
-		at := fmt.Sprintf("instances[%d]", i)
-		row := make([]float64, rows.width)
+	row := make([]float64, rows.width)
+	for i, instance := range elements(list) {
 		switch first(instance) {
 		case '[':
-			d.list(at, instance, row)
+			d.list(i, instance, row)
 		case '{':
-			d.object(at, instance, row)
+			d.object(i, instance, row)
 		default:
-			d.fail("%s: want a list of %d values or an object of features, got %s", at, rows.width, excerpt(instance))
+			d.fail("instances[%d]: want a list of %d values or an object of features, got %s", i, rows.width, excerpt(instance))
 		}
 		if d.full() {
 			break
 		}
 		rows.values = append(rows.values, row...)
 	}
+	if rows.len() == 0 && len(d.problems) == 0 {
+		return nil, invalid(`instances: want {"instances": [...]} with at least one instance`)
+	}
 	return rows, d.err()
 }
 
-func (d *decoder) list(at string, instance json.RawMessage, row []float64) {
-	var values []json.RawMessage
-	if err := json.Unmarshal(instance, &values); err != nil {
-		d.fail("%s: %v", at, err)
-		return
+func (d *decoder) list(i int, instance json.RawMessage, row []float64) {
+	n := 0
+	for j, v := range elements(instance) {
+		if n = j + 1; j < len(row) {
+			row[j] = d.value(func() string { return fmt.Sprintf("instances[%d][%d]", i, j) }, j, v)
+		}
 	}
-	if len(values) != len(row) {
-		d.fail("%s: %d values, the model has %d features (%s)", at, len(values), len(row), d.featureList())
-		return
-	}
-	for i, v := range values {
-		row[i] = d.value(fmt.Sprintf("%s[%d]", at, i), i, v)
+	if n != len(row) {
+		d.fail("instances[%d]: %d values, the model has %d features (%s)", i, n, len(row), d.featureList())
 	}
 }
 
-func (d *decoder) object(at string, instance json.RawMessage, row []float64) {
+func (d *decoder) object(i int, instance json.RawMessage, row []float64) {
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(instance, &values); err != nil {
-		d.fail("%s: %v", at, err)
+		d.fail("instances[%d]: %v", i, err)
 		return
 	}
 	for _, name := range sortedKeys(values) {
-		i, ok := d.index[name]
-		if !ok {
-			d.fail("%s: unknown feature %q; %s", at, name, d.hint(name))
+		j, ok := d.index[name]
+		if ok {
+			row[j] = d.value(func() string { return fmt.Sprintf("instances[%d].%s", i, name) }, j, values[name])
 			continue
 		}
-		row[i] = d.value(at+"."+name, i, values[name])
+		if d.full() { // a hint is dear to find
+			return
+		}
+		d.fail("instances[%d]: unknown feature %q; %s", i, excerpt([]byte(name)), d.hint(name))
 	}
 	for _, f := range d.info.Features {
 		if _, ok := values[f.Name]; !ok {
-			d.fail("%s.%s: is absent; send null for a missing value", at, f.Name)
+			d.fail("instances[%d].%s: is absent; send null for a missing value", i, f.Name)
 		}
 	}
 }
 
-// value decodes one value of feature i. null and "NaN" (which Vertex AI's own
-// XGBoost server takes, as JSON has no NaN) are a missing value.
-func (d *decoder) value(at string, i int, raw json.RawMessage) float64 {
-	text := string(bytes.TrimSpace(raw))
-	if text == "null" || text == `"NaN"` {
+// isMissing tells a missing value: null, or "NaN", which Vertex AI's own
+// XGBoost server takes, as JSON has no NaN.
+func isMissing(text string) bool { return text == "null" || text == `"NaN"` }
+
+// value decodes one value of feature i, at a place of the request.
+func (d *decoder) value(at func() string, i int, raw json.RawMessage) float64 {
+	text := string(raw)
+	if isMissing(text) {
 		return math.NaN()
 	}
 	f := &d.info.Features[i]
-	if text != "" && text[0] == '"' && f.Categories != nil {
+	if text[0] == '"' && f.Categories != nil {
 		return d.category(at, f, text)
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil && f.Categories != nil:
-		d.fail("%s: want one of %s, or null; got %s", at, strings.Join(f.Categories, ", "), excerpt(raw))
+		d.fail("%s: want one of %s, or null; got %s", at(), strings.Join(f.Categories, ", "), excerpt(raw))
 	case err != nil:
-		d.fail("%s: want a number or null, got %s", at, excerpt(raw))
+		d.fail("%s: want a number or null, got %s", at(), excerpt(raw))
 	case math.Abs(v) > math.MaxFloat32:
-		d.fail("%s: %s is too great for a 32-bit number", at, excerpt(raw))
+		d.fail("%s: %s is too great for a 32-bit number", at(), excerpt(raw))
 	case f.Categories != nil && (v != math.Trunc(v) || v < 0 || v >= float64(len(f.Categories))):
-		d.fail("%s: %s is no code of a category: want 0 to %d, or one of %s", at, text, len(f.Categories)-1, strings.Join(f.Categories, ", "))
+		d.fail("%s: %s is no code of a category: want 0 to %d, or one of %s", at(), excerpt(raw), len(f.Categories)-1, strings.Join(f.Categories, ", "))
 	}
 	return v
 }
 
-func (d *decoder) category(at string, f *Feature, text string) float64 {
+func (d *decoder) category(at func() string, f *Feature, text string) float64 {
 	var name string
 	if err := json.Unmarshal([]byte(text), &name); err != nil {
-		d.fail("%s: %v", at, err)
+		d.fail("%s: %v", at(), err)
 		return 0
 	}
 	for code, c := range f.Categories {
@@ -170,7 +181,7 @@ func (d *decoder) category(at string, f *Feature, text string) float64 {
 			return float64(code)
 		}
 	}
-	d.fail("%s: unknown category %s; known: %s", at, excerpt([]byte(text)), strings.Join(f.Categories, ", "))
+	d.fail("%s: unknown category %s; known: %s", at(), excerpt([]byte(text)), strings.Join(f.Categories, ", "))
 	return 0
 }
 
@@ -192,20 +203,4 @@ func (d *decoder) featureList() string {
 		names = append(names, f.Name)
 	}
 	return strings.Join(names, ", ")
-}
-
-func first(raw json.RawMessage) byte {
-	raw = bytes.TrimLeft(raw, " \t\r\n")
-	if len(raw) == 0 {
-		return 0
-	}
-	return raw[0]
-}
-
-func excerpt(raw []byte) string {
-	const most = 40
-	if len(raw) > most {
-		return strings.ToValidUTF8(string(raw[:most]), "") + "…"
-	}
-	return string(raw)
 }

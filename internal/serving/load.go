@@ -28,8 +28,8 @@ type Loader struct {
 	Client func(context.Context) (*http.Client, error)
 }
 
-// Load reads the model at a gs:// URI or a local path: a file, or a folder
-// that holds model.json (or one .json file).
+// Load reads the model at a gs:// URI or a local path: a file, or a folder that
+// holds model.json (or, where files can be listed, one .json file).
 func (l Loader) Load(ctx context.Context, uri string) (Predictor, error) {
 	data, err := l.read(ctx, uri)
 	if err != nil {
@@ -90,18 +90,32 @@ func modelIn(folder string) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("the folder has %d .json files and no %s", len(found), ModelFile)
+	return "", fmt.Errorf("the folder has %d .json files and no %s%s", len(found), ModelFile, others(folder))
 }
 
-// readObject gets the object over the Storage JSON API. A name without
-// extension is first taken for a folder: that is what Vertex AI passes.
+// others says what else a folder has: often the model in another format.
+func others(folder string) string {
+	const most = 5
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) == 0 {
+		return ""
+	}
+	var names []string
+	for _, e := range entries[:min(len(entries), most)] {
+		names = append(names, e.Name())
+	}
+	return "; it has " + strings.Join(names, ", ")
+}
+
+// readObject gets the object over the Storage JSON API. A name that does not end
+// in .json is first taken for a folder: that is what Vertex AI passes.
 func (l Loader) readObject(ctx context.Context, bucket, object string) ([]byte, error) {
 	client, err := l.Client(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("credentials: %w", err)
 	}
 	names := []string{object}
-	if path.Ext(object) == "" {
+	if path.Ext(object) != ".json" {
 		names = []string{object + "/" + ModelFile, object}
 	}
 	for _, name := range names {

@@ -35,7 +35,7 @@ func TestLoadLocal(t *testing.T) {
 		filepath.Join(root, "b/m"):            "",
 		filepath.Join(root, "b/one/any.json"): "",
 		"gs://b/two":                          "the folder has 2 .json files and no model.json",
-		"gs://b/none":                         "the folder has 0 .json files",
+		"gs://b/none":                         "the folder has 0 .json files and no model.json; it has x.txt",
 		"gs://b/bad":                          "is this a model file of XGBoost?",
 		"gs://b/absent":                       "no such file",
 		"gs://other/m":                        "no mount and no client for Cloud Storage",
@@ -69,7 +69,7 @@ func TestLoadFromStorage(t *testing.T) {
 				return &http.Response{StatusCode: code, Status: http.StatusText(code), Body: io.NopCloser(bytes.NewReader(body))}
 			}
 			switch r.URL.EscapedPath() {
-			case "/storage/v1/b/b/o/a%2Fmodel%2Fmodel.json", "/storage/v1/b/b/o/file":
+			case "/storage/v1/b/b/o/a%2Fmodel%2Fmodel.json", "/storage/v1/b/b/o/v1.2%2Fmodel.json", "/storage/v1/b/b/o/file":
 				return answer(200, data), nil
 			case "/storage/v1/b/b/o/secret.json":
 				return answer(403, []byte(`{"error":{"message":"trainer does not have storage.objects.get access"}}`)), nil
@@ -80,6 +80,7 @@ func TestLoadFromStorage(t *testing.T) {
 	l := Loader{Mount: t.TempDir(), Client: client}
 	for uri, want := range map[string]string{
 		"gs://b/a/model":     "",
+		"gs://b/v1.2/":       "",
 		"gs://b/file":        "",
 		"gs://b/absent":      "no object absent/model.json or absent in bucket b",
 		"gs://b/secret.json": "does not have storage.objects.get access",

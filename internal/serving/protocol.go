@@ -1,12 +1,12 @@
 package serving
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -28,7 +28,8 @@ type outputTensor struct {
 	Name     string `json:"name"`
 	Shape    []int  `json:"shape"`
 	Datatype string `json:"datatype"`
-	Data     any    `json:"data"`
+	// value is element i of the data, row-major.
+	value func(i int) any
 }
 
 type inferRequest struct {
@@ -39,11 +40,10 @@ type inferRequest struct {
 	} `json:"outputs"`
 }
 
-type inferResponse struct {
-	ModelName    string         `json:"model_name"`
-	ModelVersion string         `json:"model_version"`
-	ID           string         `json:"id,omitempty"`
-	Outputs      []outputTensor `json:"outputs"`
+type inferResponse struct { // without outputs
+	ModelName    string `json:"model_name"`
+	ModelVersion string `json:"model_version"`
+	ID           string `json:"id,omitempty"`
 }
 
 type tensorMetadata struct {
@@ -52,13 +52,11 @@ type tensorMetadata struct {
 	Shape    []int  `json:"shape"`
 }
 
-var numericTypes = []string{"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"}
-
 func (s *Server) inferenceProtocol() http.Handler {
 	mux := http.NewServeMux()
 	get := func(path string, answer func() any) {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			if allow(w, r, http.MethodGet) && s.knows(w, r) {
+			if allow(w, r, http.MethodGet, http.MethodHead) && s.knows(w, r) {
 				writeJSON(w, http.StatusOK, answer())
 			}
 		})
@@ -67,14 +65,19 @@ func (s *Server) inferenceProtocol() http.Handler {
 		return map[string]any{"name": "kakehi", "version": "2", "extensions": []string{}}
 	})
 	get("/v2/health/live", func() any { return map[string]bool{"live": true} })
-	mux.HandleFunc("/v2/health/ready", s.health)
+	ready := func(w http.ResponseWriter, r *http.Request) {
+		if allow(w, r, http.MethodGet, http.MethodHead) && s.knows(w, r) && s.ready(w) {
+			answer := map[string]any{"ready": true}
+			if r.PathValue("model") != "" {
+				answer["name"] = s.opt.Name
+			}
+			writeJSON(w, http.StatusOK, answer)
+		}
+	}
+	mux.HandleFunc("/v2/health/ready", ready)
 	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
 		get(model, func() any { return s.metadata() })
-		mux.HandleFunc(model+"/ready", func(w http.ResponseWriter, r *http.Request) {
-			if s.knows(w, r) {
-				s.health(w, r)
-			}
-		})
+		mux.HandleFunc(model+"/ready", ready)
 		mux.HandleFunc(model+"/infer", func(w http.ResponseWriter, r *http.Request) {
 			if s.knows(w, r) {
 				s.logged(w, r, s.infer)
@@ -106,7 +109,7 @@ func (s *Server) metadata() any {
 		}
 	}
 	outputs := []tensorMetadata{}
-	for _, o := range s.outputs(nil) {
+	for _, o := range s.outputs(&rowBlock{}) {
 		shape := slices.Clone(o.Shape)
 		shape[0] = -1
 		outputs = append(outputs, tensorMetadata{Name: o.Name, Datatype: o.Datatype, Shape: shape})
@@ -126,11 +129,11 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	all := make([][]float64, 0, rows.len())
-	if err := score(r.Context(), s.model, rows, func(out []float64) { all = append(all, slices.Clone(out)) }); err != nil {
+	out, err := score(r.Context(), s.model, &s.info, rows)
+	if err != nil {
 		return 0, err
 	}
-	outputs := s.outputs(all)
+	outputs := s.outputs(out)
 	if len(req.Outputs) > 0 {
 		var chosen []outputTensor
 		for i, want := range req.Outputs {
@@ -142,147 +145,54 @@ func (s *Server) infer(w http.ResponseWriter, r *http.Request) (int, error) {
 		}
 		outputs = chosen
 	}
-	writeJSON(w, http.StatusOK, inferResponse{ModelName: s.opt.Name, ModelVersion: s.opt.Version, ID: req.ID, Outputs: outputs})
+	writeStream(w, func(b *bufio.Writer) {
+		writeOpen(b, inferResponse{ModelName: s.opt.Name, ModelVersion: s.opt.Version, ID: req.ID})
+		b.WriteString(`,"outputs":[`)
+		for i := range outputs {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			outputs[i].write(b)
+		}
+		b.WriteString("]}\n")
+	})
 	return rows.len(), nil
+}
+
+func (t *outputTensor) write(b *bufio.Writer) {
+	size := 1
+	for _, n := range t.Shape {
+		size *= n
+	}
+	writeOpen(b, t)
+	b.WriteString(`,"data":`)
+	writeList(b, size, t.value)
+	b.WriteByte('}')
+}
+
+// writeOpen writes a JSON object without its end, so that more can follow.
+func writeOpen(b *bufio.Writer, object any) {
+	if body, err := json.Marshal(object); err == nil {
+		b.Write(bytes.TrimSuffix(body, []byte("}")))
+	}
 }
 
 // outputs are the output tensors for the raw outputs of some rows:
 // "probabilities" and, with known class names, "label" for a classifier, else
 // "prediction".
-func (s *Server) outputs(all [][]float64) []outputTensor {
-	n := len(all)
-	if s.info.Task == Regression {
-		flat := make([]float64, 0, n)
-		for _, out := range all {
-			flat = append(flat, out...)
-		}
-		return []outputTensor{{Name: "prediction", Shape: []int{n}, Datatype: "FP64", Data: flat}}
+func (s *Server) outputs(out *rowBlock) []outputTensor {
+	n, info := out.len(), &s.info
+	if info.Task == Regression {
+		return []outputTensor{{Name: "prediction", Shape: []int{n}, Datatype: "FP64", value: func(i int) any { return out.values[i] }}}
 	}
-	width := max(2, s.info.Outputs)
-	flat, labels := make([]float64, 0, n*width), make([]string, 0, n)
-	for _, out := range all {
-		p := s.info.probabilities(out)
-		flat = append(flat, p...)
-		if s.info.Classes != nil {
-			labels = append(labels, s.info.Classes[likeliest(p)])
-		}
-	}
-	outputs := []outputTensor{{Name: "probabilities", Shape: []int{n, width}, Datatype: "FP64", Data: flat}}
-	if s.info.Classes != nil {
-		outputs = append(outputs, outputTensor{Name: "label", Shape: []int{n}, Datatype: "BYTES", Data: labels})
+	width := max(2, info.Outputs)
+	outputs := []outputTensor{{Name: "probabilities", Shape: []int{n, width}, Datatype: "FP64", value: func(i int) any {
+		return info.probabilities(out.row(i / width))[i%width]
+	}}}
+	if info.Classes != nil {
+		outputs = append(outputs, outputTensor{Name: "label", Shape: []int{n}, Datatype: "BYTES", value: func(i int) any {
+			return info.Classes[likeliest(info.probabilities(out.row(i)))]
+		}})
 	}
 	return outputs
-}
-
-// tensors decodes the inputs of an infer request.
-func (d *decoder) tensors(inputs []tensor) (*rowBlock, error) {
-	width := len(d.info.Features)
-	if len(inputs) == 0 {
-		return nil, invalid("inputs: want one tensor [rows,%d], or a tensor for each feature", width)
-	}
-	if len(inputs) == 1 && len(inputs[0].Shape) == 2 && (width > 1 || inputs[0].Shape[1] != 1) {
-		return d.matrix(&inputs[0], width)
-	}
-	n := -1
-	columns := make([][]json.RawMessage, width)
-	for i := range inputs {
-		t := &inputs[i]
-		at := fmt.Sprintf("inputs[%d]", i)
-		column, known := d.index[t.Name]
-		if !known {
-			d.fail("%s: unknown input %q; %s", at, t.Name, d.hint(t.Name))
-			continue
-		}
-		if len(t.Shape) == 0 || len(t.Shape) > 2 || len(t.Shape) == 2 && t.Shape[1] != 1 {
-			d.fail("%s (%s): shape %v, want [rows] or [rows,1]", at, t.Name, t.Shape)
-			continue
-		}
-		values := d.elements(at, t, d.info.Features[column].Categories != nil)
-		if n >= 0 && len(values) != n {
-			d.fail("%s (%s): %d rows, the inputs before have %d", at, t.Name, len(values), n)
-		}
-		n, columns[column] = len(values), values
-	}
-	for i, f := range d.info.Features {
-		if columns[i] == nil && !d.full() {
-			d.fail("inputs: no tensor for feature %s", f.Name)
-		}
-	}
-	if err := d.err(); err != nil {
-		return nil, err
-	}
-	rows := &rowBlock{width: width, values: make([]float64, n*width)}
-	for i, column := range columns {
-		for r, raw := range column {
-			if rows.values[r*width+i] = d.value(fmt.Sprintf("%s[%d]", d.info.Features[i].Name, r), i, raw); d.full() {
-				return nil, d.err()
-			}
-		}
-	}
-	return rows, d.err()
-}
-
-func (d *decoder) matrix(t *tensor, width int) (*rowBlock, error) {
-	if t.Shape[1] != width {
-		return nil, invalid("inputs[0]: shape %v, the model has %d features (%s)", t.Shape, width, d.featureList())
-	}
-	values := d.elements("inputs[0]", t, false)
-	if err := d.err(); err != nil {
-		return nil, err
-	}
-	rows := &rowBlock{width: width, values: make([]float64, len(values))}
-	for i, raw := range values {
-		if rows.values[i] = d.value(fmt.Sprintf("inputs[0].data[%d,%d]", i/width, i%width), i%width, raw); d.full() {
-			break
-		}
-	}
-	return rows, d.err()
-}
-
-// elements returns the data of a tensor, flat, after checking its datatype and
-// that there is as much data as its shape says. The data may be nested.
-func (d *decoder) elements(at string, t *tensor, text bool) []json.RawMessage {
-	if !slices.Contains(numericTypes, t.Datatype) && !(text && t.Datatype == "BYTES") {
-		d.fail("%s (%s): datatype %q does not fit the feature", at, t.Name, t.Datatype)
-		return nil
-	}
-	want := 1
-	for _, n := range t.Shape {
-		if n < 0 || n > math.MaxInt32 || want > math.MaxInt32 {
-			d.fail("%s (%s): shape %v is out of range", at, t.Name, t.Shape)
-			return nil
-		}
-		want *= n
-	}
-	values := []json.RawMessage{}
-	if err := flatten(t.Data, len(t.Shape), &values); err != nil {
-		d.fail("%s (%s): data: %v", at, t.Name, err)
-		return nil
-	}
-	if len(values) != want || want == 0 {
-		d.fail("%s (%s): data has %s values, shape %v says %d", at, t.Name, strconv.Itoa(len(values)), t.Shape, want)
-		return nil
-	}
-	return values
-}
-
-// flatten appends the scalars of a list nested at most depth deep.
-func flatten(raw json.RawMessage, depth int, out *[]json.RawMessage) error {
-	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return fmt.Errorf("want a list, got %s", excerpt(raw))
-	}
-	for _, v := range list {
-		if first(v) != '[' {
-			*out = append(*out, v)
-			continue
-		}
-		if depth <= 1 {
-			return fmt.Errorf("lists are nested deeper than the shape")
-		}
-		if err := flatten(v, depth-1, out); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -6,6 +6,8 @@ package serving
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 )
@@ -51,40 +53,54 @@ type Feature struct {
 	Categories []string
 }
 
-// Predict answers Vertex AI instances: each a list of values in the order of
-// the model's features, or an object with every feature by name. A missing
-// value is null. What is wrong with the instances is an *InputError.
+// Predict answers a JSON list of Vertex AI instances: each a list of values in
+// the order of the model's features, or an object with every feature by name. A
+// missing value is null. What is wrong with the instances is an *InputError.
 //
 // A prediction is {"label":CLASS,"probabilities":{CLASS:P,…}} for a classifier
 // with known class names, else what the framework's own predict answers, a
 // number or a list of numbers.
-func Predict(ctx context.Context, model Predictor, instances []json.RawMessage) ([]any, error) {
+func Predict(ctx context.Context, model Predictor, instances json.RawMessage) ([]any, error) {
 	info := model.Info()
-	rows, err := newDecoder(&info).instances(instances)
+	out, err := scoreInstances(ctx, model, &info, instances)
 	if err != nil {
 		return nil, err
 	}
-	predictions := make([]any, 0, rows.len())
-	err = score(ctx, model, rows, func(out []float64) {
-		predictions = append(predictions, info.prediction(out))
-	})
-	return predictions, err
+	predictions := make([]any, out.len())
+	for i := range predictions {
+		predictions[i] = info.prediction(out.row(i))
+	}
+	return predictions, nil
 }
 
-// score calls each with the outputs of every row, which are valid until it
-// returns.
-func score(ctx context.Context, model Predictor, rows *rowBlock, each func(out []float64)) error {
+func scoreInstances(ctx context.Context, model Predictor, info *Info, instances json.RawMessage) (*rowBlock, error) {
+	rows, err := newDecoder(info).instances(instances)
+	if err != nil {
+		return nil, err
+	}
+	return score(ctx, model, info, rows)
+}
+
+// score returns the model's outputs of every row. They are finite: JSON cannot
+// say anything else.
+func score(ctx context.Context, model Predictor, info *Info, rows *rowBlock) (*rowBlock, error) {
 	const batch = 1024 // rows between looks at the context
-	out := make([]float64, model.Info().Outputs)
+	out := &rowBlock{width: info.Outputs, values: make([]float64, rows.len()*info.Outputs)}
 	for i := range rows.len() {
 		if i%batch == 0 && ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
-		model.Score(rows.row(i), out)
-		each(out)
+		model.Score(rows.row(i), out.row(i))
+		for _, v := range out.row(i) {
+			if !isFinite(v) {
+				return nil, fmt.Errorf("%w: it answers %v to row %d", errNotFinite, v, i)
+			}
+		}
 	}
-	return nil
+	return out, nil
 }
+
+var errNotFinite = errors.New("the model's answer is not a finite number")
 
 // prediction is the JSON value of one prediction; see Predict.
 func (info *Info) prediction(out []float64) any {

@@ -22,6 +22,7 @@ const (
 const (
 	maxFeatures = 1 << 16
 	maxClasses  = 1 << 12
+	maxParallel = 1 << 16
 )
 
 // xgbModel is XGBoost's JSON model, as far as it matters to scoring. Its
@@ -36,6 +37,9 @@ type xgbModel struct {
 			Model struct {
 				Trees    []xgbTree `json:"trees"`
 				TreeInfo []int     `json:"tree_info"`
+				Param    struct {
+					ParallelTrees string `json:"num_parallel_tree"`
+				} `json:"gbtree_model_param"`
 			} `json:"model"`
 		} `json:"gradient_booster"`
 		ModelParam struct {
@@ -108,12 +112,17 @@ var objectives = map[string]objective{
 	"reg:tweedie":          {task: Regression, link: logf, output: exps},
 }
 
-// ParseXGBoost reads a model in XGBoost's JSON format (Booster.save_model to a
-// name that ends in .json), with gbtree boosters. The predictor agrees with
-// XGBoost's own, float32 operations and missing values included.
+// ParseXGBoost reads a model in XGBoost's JSON format (save_model to a name that
+// ends in .json), with gbtree boosters. The predictor agrees with the interface
+// of XGBoost that saved the model, float32 operations and missing values
+// included: Booster.predict uses all trees, the scikit-learn interface those up
+// to the best iteration, if training stopped early.
 func ParseXGBoost(data []byte) (Predictor, error) {
 	var m xgbModel
 	if err := json.Unmarshal(withoutNaN(data), &m); err != nil {
+		if format := otherFormat(data); format != "" {
+			return nil, fmt.Errorf("it is %s, which is not supported; save the model in XGBoost's JSON format: save_model to a name that ends in .json", format)
+		}
 		return nil, fmt.Errorf("not an XGBoost JSON model: %w", err)
 	}
 	f, err := m.forest()
@@ -121,6 +130,22 @@ func ParseXGBoost(data []byte) (Predictor, error) {
 		return nil, fmt.Errorf("XGBoost JSON model: %w", err)
 	}
 	return f, nil
+}
+
+// otherFormat names the format of a file that is no JSON, "" if it is unknown.
+func otherFormat(data []byte) string {
+	for _, f := range []struct{ prefix, name string }{
+		{"{L", "a model in XGBoost's UBJSON format"}, // an object whose first key has a 64-bit length
+		{"binf", "a model in XGBoost's old binary format"},
+		{"bs64", "a model in XGBoost's old binary format"},
+		{"\x80", "a Python pickle"},
+		{"tree\n", "a LightGBM model"},
+	} {
+		if bytes.HasPrefix(data, []byte(f.prefix)) {
+			return f.name
+		}
+	}
+	return ""
 }
 
 // noCondition stands for NaN, which is no JSON: XGBoost before version 3 writes
@@ -164,9 +189,12 @@ func (m *xgbModel) forest() (*forest, error) {
 	}
 	features, err1 := count("num_feature", l.ModelParam.NumFeature, 1, maxFeatures)
 	classes, err2 := count("num_class", l.ModelParam.NumClass, 0, maxClasses)
-	_, err3 := count("num_target", orOne(l.ModelParam.NumTarget), 0, 1)
+	targets, err3 := count("num_target", orOne(l.ModelParam.NumTarget), 0, maxClasses)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
+	}
+	if targets > 1 {
+		return nil, fmt.Errorf("models of %d targets are not supported; train one model for each target", targets)
 	}
 	groups := max(1, classes)
 	if (obj.task == Multiclass) != (classes > 1) {
@@ -181,7 +209,32 @@ func (m *xgbModel) forest() (*forest, error) {
 	if err := m.describe(&f.info, features); err != nil {
 		return nil, err
 	}
+	if err := m.stopEarly(groups); err != nil {
+		return nil, err
+	}
 	return f, m.grow(f, features, groups)
+}
+
+// stopEarly drops the trees that XGBoost's scikit-learn interface does not use:
+// those after the best iteration. It leaves an attribute of its own in a model.
+func (m *xgbModel) stopEarly(groups int) error {
+	best, stopped := m.Learner.Attributes["best_iteration"]
+	if _, sklearn := m.Learner.Attributes["scikit_learn"]; !sklearn || !stopped {
+		return nil
+	}
+	model := &m.Learner.GradientBooster.Model
+	parallel, err := count("num_parallel_tree", orOne(model.Param.ParallelTrees), 0, maxParallel)
+	if err != nil {
+		return err
+	}
+	iteration, err := strconv.Atoi(best)
+	perIteration := groups * max(1, parallel)
+	if err != nil || iteration < 0 || iteration >= len(model.Trees)/perIteration {
+		return fmt.Errorf("attribute best_iteration is %q, the model has %d iterations", best, len(model.Trees)/perIteration)
+	}
+	used := (iteration + 1) * perIteration
+	model.Trees, model.TreeInfo = model.Trees[:used], model.TreeInfo[:min(used, len(model.TreeInfo))]
+	return nil
 }
 
 // describe fills the names of features, categories and classes.
@@ -277,12 +330,12 @@ func baseMargins(text string, groups int, obj objective) ([]float32, error) {
 func count(name, text string, low, high int) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < low || n > high {
-		return 0, fmt.Errorf("learner_model_param.%s is %q, want %d to %d", name, text, low, high)
+		return 0, fmt.Errorf("parameter %s is %q, want %d to %d", name, text, low, high)
 	}
 	return n, nil
 }
 
-// orOne is for num_target, which XGBoost before 1.6 did not write.
+// orOne is for parameters that older versions of XGBoost did not write.
 func orOne(text string) string {
 	if text == "" {
 		return "1"

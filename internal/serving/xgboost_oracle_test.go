@@ -14,10 +14,10 @@ func python(t *testing.T) string {
 	t.Helper()
 	name := os.Getenv("KAKEHI_PYTHON")
 	if name == "" {
-		t.Skip("set KAKEHI_PYTHON to a Python that has xgboost and numpy to compare with the real XGBoost")
+		t.Skip("set KAKEHI_PYTHON to a Python that has xgboost, scikit-learn and numpy to compare with the real XGBoost")
 	}
-	if out, err := exec.Command(name, "-c", "import xgboost, numpy").CombinedOutput(); err != nil {
-		t.Skipf("KAKEHI_PYTHON=%s has no xgboost and numpy: %v\n%s", name, err, out)
+	if out, err := exec.Command(name, "-c", "import xgboost, sklearn, numpy").CombinedOutput(); err != nil {
+		t.Skipf("KAKEHI_PYTHON=%s has no xgboost, scikit-learn and numpy: %v\n%s", name, err, out)
 	}
 	return name
 }

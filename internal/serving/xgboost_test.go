@@ -84,7 +84,13 @@ func TestHostileModels(t *testing.T) {
 		"huge num_feature":    {func(m object) { param(m)["num_feature"] = "2000000000" }, "num_feature is"},
 		"huge num_class":      {func(m object) { param(m)["num_class"] = "2000000000" }, "num_class is"},
 		"negative":            {func(m object) { param(m)["num_class"] = "-3" }, "num_class is"},
-		"many targets":        {func(m object) { param(m)["num_target"] = "2" }, "num_target is"},
+		"many targets":        {func(m object) { param(m)["num_target"] = "2" }, "models of 2 targets are not supported"},
+		"best iteration":      {func(m object) { attr(m)["scikit_learn"], attr(m)["best_iteration"] = "{}", "2" }, `best_iteration is "2", the model has 2 iterations`},
+		"best iteration text": {func(m object) { attr(m)["scikit_learn"], attr(m)["best_iteration"] = "{}", "-1" }, `best_iteration is "-1"`},
+		"parallel trees": {func(m object) {
+			attr(m)["scikit_learn"], attr(m)["best_iteration"] = "{}", "0"
+			gbtree(m)["gbtree_model_param"] = object{"num_parallel_tree": "99999999999"}
+		}, "num_parallel_tree is"},
 		"base_score text":     {func(m object) { param(m)["base_score"] = "half" }, "is not a number"},
 		"base_score length":   {func(m object) { param(m)["base_score"] = "[1,2]" }, "has 2 values for 3 outputs"},
 		"base_score infinite": {func(m object) { param(m)["base_score"] = "Inf" }, "is not a number"},
@@ -128,6 +134,44 @@ func TestHostileModels(t *testing.T) {
 	for i := 0; i < len(data); i += 97 {
 		if _, err := ParseXGBoost(data[:i]); err == nil {
 			t.Errorf("the first %d bytes are a model", i)
+		}
+	}
+}
+
+// TestOtherFormats has the first bytes of what people take for a JSON model.
+func TestOtherFormats(t *testing.T) {
+	for data, want := range map[string]string{
+		"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{": "it is a model in XGBoost's UBJSON format, which is not supported; save the model in XGBoost's JSON format",
+		"binf\x00\x00\x00?":                          "old binary format",
+		"\x80\x04\x95":                               "a Python pickle",
+		"tree\nversion=v4\n":                         "a LightGBM model",
+		"species,island\n":                           "not an XGBoost JSON model: invalid character 's'",
+	} {
+		if _, err := ParseXGBoost([]byte(data)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", data, err, want)
+		}
+	}
+}
+
+// TestEarlyStopping has two iterations of three trees: which ones count depends
+// on the interface that saved the model.
+func TestEarlyStopping(t *testing.T) {
+	data, err := os.ReadFile("testdata/classifier.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for attributes, want := range map[string]int{
+		`"best_iteration":"0",`:                     6,
+		`"scikit_learn":"{}",`:                      6,
+		`"best_iteration":"0","scikit_learn":"{}",`: 3,
+		`"best_iteration":"1","scikit_learn":"{}",`: 6,
+	} {
+		p, err := ParseXGBoost([]byte(strings.Replace(string(data), `"attributes":{`, `"attributes":{`+attributes, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(p.(*forest).roots); got != want {
+			t.Errorf("%s: %d trees, want %d", attributes, got, want)
 		}
 	}
 }

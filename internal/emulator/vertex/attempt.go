@@ -22,7 +22,8 @@ type result struct {
 }
 
 // attempt starts all replicas and waits until the primary one succeeds, one
-// fails, or ctx ends; then it stops the others.
+// fails, or ctx ends; then it stops the others. An attempt that ctx ended fails
+// with the end of the primary's log: the caller knows why.
 func (j *job) attempt(ctx context.Context) result {
 	replicas, err := j.replicas()
 	if err != nil {
@@ -46,15 +47,15 @@ func (j *job) attempt(ctx context.Context) result {
 			}
 		})
 	}
-	var end result
 	select {
-	case end = <-results:
+	case end := <-results:
+		stop()
+		ended.Wait()
+		return end
 	case <-ctx.Done():
-		end = result{failure: statusOf(codes.Canceled, context.Cause(ctx).Error())}
+		ended.Wait()
+		return result{failure: statusOf(codes.Canceled, replicas[0].logEnd())}
 	}
-	stop()
-	ended.Wait()
-	return end
 }
 
 func statusOf(code codes.Code, message string) *rpcstatus.Status {
@@ -140,8 +141,15 @@ func (r *replica) failure(e runtime.Exit) *rpcstatus.Status {
 	}
 	fmt.Fprintf(&b, " To find out more about why your job exited please check the logs: gcloud ai custom-jobs stream-logs %s --region=%s",
 		r.job.name.id, r.job.name.region)
-	if lines := r.output.end(); len(lines) > 0 {
-		b.WriteString("\nlog:\n" + strings.Join(lines, "\n"))
+	return statusOf(codes.InvalidArgument, b.String()+r.logEnd())
+}
+
+// logEnd is the end of the replica's log as a part of a message, "" if it has
+// written nothing.
+func (r *replica) logEnd() string {
+	lines := r.output.end()
+	if len(lines) == 0 {
+		return ""
 	}
-	return statusOf(codes.InvalidArgument, b.String())
+	return "\nlog:\n" + strings.Join(lines, "\n")
 }

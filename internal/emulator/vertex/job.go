@@ -52,8 +52,8 @@ func (j *job) message() *pb.CustomJob {
 }
 
 // change stores a changed job before anybody sees it; one that has ended stays
-// as it is. It waits for room on a
-// full disk: the job's process, which filled it, may be gone soon.
+// as it is. It waits for room on a full disk: the job's process, which filled
+// it, may be gone soon.
 func (j *job) change(f func(*pb.CustomJob)) bool {
 	for {
 		err := j.tryChange(f)
@@ -105,6 +105,9 @@ func final(s pb.JobState) bool {
 
 // run takes the job through its states.
 func (j *job) run() {
+	if err := j.s.DB.Reserve(); err != nil {
+		j.s.report(err)
+	}
 	j.log("Waiting for job to be provisioned.")
 	if !j.change(func(p *pb.CustomJob) {
 		if p.State != pb.JobState_JOB_STATE_CANCELLING {
@@ -125,10 +128,11 @@ func (j *job) run() {
 	case errors.Is(cause, errCancelled):
 		j.finish(pb.JobState_JOB_STATE_CANCELLED, cancelledStatus())
 	case errors.Is(cause, errTimeout):
-		j.finish(pb.JobState_JOB_STATE_FAILED, &rpcstatus.Status{
-			Code:    int32(codes.DeadlineExceeded),
-			Message: fmt.Sprintf("The job ran longer than its timeout (scheduling.timeout) of %s and was stopped.", limit),
-		})
+		message := fmt.Sprintf("The job ran longer than its timeout (scheduling.timeout) of %s and was stopped.", limit)
+		if failure.Code == int32(codes.Canceled) {
+			message += failure.Message
+		}
+		j.finish(pb.JobState_JOB_STATE_FAILED, &rpcstatus.Status{Code: int32(codes.DeadlineExceeded), Message: message})
 	default:
 		j.finish(pb.JobState_JOB_STATE_FAILED, failure)
 	}
@@ -165,7 +169,11 @@ func (j *job) running() {
 	})
 }
 
+// finish ends the job, whose processes are gone.
 func (j *job) finish(state pb.JobState, failure *rpcstatus.Status) {
+	if err := j.s.DB.Release(); err != nil {
+		j.s.report(fmt.Errorf("give back the reserve of the disk: %w", err))
+	}
 	if failure == nil {
 		j.log("Job completed successfully.")
 	} else {

@@ -103,7 +103,7 @@ func TestJobFails(t *testing.T) {
 		{"timeout", func(j *pb.CustomJob) {
 			c.mode(j, "flood")
 			j.JobSpec.Scheduling = &pb.Scheduling{Timeout: durationpb.New(300 * time.Millisecond)}
-		}, codes.DeadlineExceeded, []string{"scheduling.timeout", "300ms"}},
+		}, codes.DeadlineExceeded, []string{"scheduling.timeout", "300ms", " was stopped.\nlog:\n"}},
 		{"no image", func(j *pb.CustomJob) {
 			j.JobSpec.WorkerPoolSpecs[0].GetContainerSpec().ImageUri = "us-docker.pkg.dev/p/r/train:1"
 		}, codes.InvalidArgument, []string{"workerpool0-0 could not be started", "us-docker.pkg.dev/p/r/train:1"}},

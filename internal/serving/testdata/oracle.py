@@ -104,4 +104,14 @@ cases = {
         types=["c", "float"],
     ),
 }
+# The scikit-learn interface predicts up to the best iteration.
+early = xgb.XGBClassifier(n_estimators=80, learning_rate=1.0, early_stopping_rounds=3)
+early.fit(x[:200], multi[:200], eval_set=[(x[200:], multi[200:])], verbose=False)
+early.save_model(f"{folder}/early_stopping.json")
+early.load_model(f"{folder}/early_stopping.json")
+cases["early_stopping"] = {
+    "rows": listed(x),
+    "margins": listed(early.predict(x, output_margin=True)),
+    "predictions": listed(early.predict_proba(x)),
+}
 print(json.dumps({"version": xgb.__version__, "cases": cases}))

@@ -167,7 +167,7 @@ func TestGolden(t *testing.T) {
 		t.Errorf("only %d golden rows", len(golden))
 	}
 	for i, g := range golden {
-		got, err := serving.Predict(t.Context(), model, []json.RawMessage{g.Instance})
+		got, err := serving.Predict(t.Context(), model, json.RawMessage("["+string(g.Instance)+"]"))
 		if err != nil {
 			t.Fatalf("row %d %s: %v", i, g.Instance, err)
 		}
