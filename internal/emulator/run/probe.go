@@ -37,8 +37,12 @@ func (i *instance) awaitStart(ctx context.Context, p *runpb.Probe) error {
 			return fmt.Errorf("it was not ready after %v: %w", startupPeriod(p), errors.Join(ctx.Err(), last))
 		case <-time.After(wait):
 		}
-		if last = i.check(ctx, p); last == nil {
+		err := i.check(ctx, p)
+		if err == nil {
 			return nil
+		}
+		if last == nil || ctx.Err() == nil { // an answer says more than that the time is over
+			last = err
 		}
 		wait = min(max(wait, first)*3/2, most)
 	}
