@@ -156,6 +156,10 @@ func TestInvokerCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages := map[int]string{
+		401: "Your client does not have permission to the requested URL <code>/",
+		403: "Your client does not have permission to get URL <code>/</code> from this server.",
+	}
 	for _, x := range []struct {
 		name, url string
 		header    string
@@ -180,7 +184,8 @@ func TestInvokerCheck(t *testing.T) {
 			if x.header != "" {
 				headers = append(headers, x.header)
 			}
-			if code, body := c.call(x.url, headers...); code != x.want {
+			code, body := c.call(x.url, headers...)
+			if code != x.want || !strings.Contains(body, pages[code]) {
 				t.Errorf("%d, want %d: %s", code, x.want, body)
 			}
 		})
@@ -220,6 +225,21 @@ func TestCrash(t *testing.T) {
 	eventually(t, "the exit is logged", func() bool { return len(c.logs.of("varlog%2Fsystem")) > 0 })
 	if exits := c.logs.of("varlog%2Fsystem"); len(exits) != 1 || exits[0].GetTextPayload() != "Container called exit(1)." {
 		t.Errorf("exits %v: want one, for a request is delivered once", exits)
+	}
+}
+
+// Requests that end their instances, one after another, cost the next one a
+// second at most.
+func TestCrashes(t *testing.T) {
+	c := newCloud(t, nil)
+	svc := c.create("s", newSpec("ok"))
+	for range 7 { // the waits between failed starts would add up to 12 s
+		if code, _ := c.call(svc.Uri + "/crash"); code != 503 {
+			t.Errorf("a crash answers %d", code)
+		}
+	}
+	if code, body := c.call(svc.Uri); code != 200 {
+		t.Errorf("after the crashes: %d %s", code, body)
 	}
 }
 
