@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -374,6 +375,37 @@ func TestPatternsPanicOnMistakes(t *testing.T) {
 			}()
 			c.Handle(pattern, http.NotFoundHandler())
 		}()
+	}
+}
+
+// A client that sends its whole body before it reads sees the answer of a
+// service that wants nothing of it; one that asks first need not send it.
+func TestUnwantedBodies(t *testing.T) {
+	c := start(t, nil)
+	c.HandleRunApp(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+	}))
+	const size = 16 << 20
+	for name, x := range map[string]struct {
+		header string
+		sent   int64
+	}{
+		"sends": {"", size},
+		"asks":  {"Expect: 100-continue\r\n", 0},
+	} {
+		conn, err := net.Dial("tcp", c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: s-1.us-central1.run.app\r\n%sContent-Length: %d\r\n\r\n", x.header, size)
+		if _, err := io.CopyN(conn, zeros{}, x.sent); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %v, %v", name, resp, err)
+		}
 	}
 }
 

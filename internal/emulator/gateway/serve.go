@@ -20,7 +20,7 @@ import (
 
 // Handler serves the loopback address: gRPC without TLS, REST, and requests of
 // workloads that use it as their proxy.
-func (g *Gateway) Handler() http.Handler { return http.HandlerFunc(g.serveLoopback) }
+func (g *Gateway) Handler() http.Handler { return drained(g.serveLoopback) }
 
 func (g *Gateway) serveLoopback(w http.ResponseWriter, r *http.Request) {
 	defer answerPanic(w, r)

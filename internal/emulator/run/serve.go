@@ -163,6 +163,8 @@ func (x *exchange) proxy(i *instance, timeout time.Duration) (undelivered error)
 			r.SetXForwarded()
 			r.Out.Header.Set("X-Forwarded-Proto", "https")
 			r.Out.Header.Set("X-Cloud-Trace-Context", x.trace)
+			// The server in front has asked the client for the body by now.
+			r.Out.Header.Del("Expect")
 			removeSignature(r.Out.Header)
 			deliverOnce(r.Out)
 		},

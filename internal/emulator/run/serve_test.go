@@ -4,6 +4,7 @@ package run
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -435,7 +436,21 @@ func TestBodies(t *testing.T) {
 			t.Errorf("answer %d, want %d", res.StatusCode, x.want)
 		}
 	}
-	if e := c.requests(3)[0]; e.HttpRequest.RequestMethod != http.MethodPost {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("asks first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Expect", "100-continue")
+	res, err := c.web.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen reply
+	if err := json.NewDecoder(res.Body).Decode(&seen); err != nil || seen.Header.Get("Expect") != "" {
+		t.Errorf("the container is asked again: %v, %v", seen.Header, err)
+	}
+	_ = res.Body.Close()
+	if e := c.requests(4)[0]; e.HttpRequest.RequestMethod != http.MethodPost {
 		t.Errorf("entry %v", e)
 	}
 }
