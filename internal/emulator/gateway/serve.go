@@ -71,6 +71,11 @@ func guard(g *Gateway, r *http.Request) error {
 // is the developer's own.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 	form, host := g.classify(r.Host)
+	if form == loopback && g.runApp != nil {
+		if service := g.shortAddress(r); service != nil {
+			r, form = service, runApp
+		}
+	}
 	if form == runApp {
 		if trusted && r.Header.Get("Authorization") == "" {
 			r = withCaller(r, iam.Principal{Member: iam.Developer})
@@ -92,6 +97,25 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 		return
 	}
 	g.serveREST(w, r, host)
+}
+
+// shortAddress is the request that one to /run/SERVICE/PATH stands for, a short
+// address of a service on this machine; nil if r is none.
+func (g *Gateway) shortAddress(r *http.Request) *http.Request {
+	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/run/")
+	service, path, _ := strings.Cut(rest, "/")
+	if !ok || service == "" {
+		return nil
+	}
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil
+	}
+	_, number := g.opts.Auth.Project()
+	r = r.Clone(r.Context())
+	r.Host = service + "-" + number + "." + g.opts.Region + ".run.app"
+	r.URL.Path, r.URL.RawPath = "/"+plain, "/"+path
+	return r
 }
 
 // authenticate puts the caller into the request's context. A token that is sent
