@@ -249,6 +249,12 @@ func TestBrowsersAreRefused(t *testing.T) {
 			}
 		})
 	}
+	for site, caller := range map[string]string{"cross-site": "caller= ", "none": "caller=user:developer@localhost"} {
+		code, body := c.get(t, "GET", "/run/s/delete-all", "", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "navigate")
+		if code != 200 || !strings.Contains(body, caller) {
+			t.Errorf("a link to a service, %s: %d %s", site, code, body)
+		}
+	}
 }
 
 func TestGoogleClientsOnLoopback(t *testing.T) {

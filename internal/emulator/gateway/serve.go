@@ -57,14 +57,21 @@ func guard(g *Gateway, r *http.Request) error {
 		}
 		return nil
 	}
-	switch site := r.Header.Get("Sec-Fetch-Site"); site {
-	case "", "same-origin", "none":
-		return nil
-	}
-	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet {
-		return nil // a link to the web page of this cloud
+	if !fromAnotherSite(r) || r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet {
+		return nil // or a link to the web page of this cloud
 	}
 	return status.Error(codes.PermissionDenied, "A page of another site may not call the embedded cloud.")
+}
+
+// fromAnotherSite says whether a page of another site made a browser send a
+// request. A link may lead to a page here, but not call a service in the
+// developer's name: what a service does with a GET is its own affair.
+func fromAnotherSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return true
 }
 
 // serve routes a request by its host. trusted says that one without credentials
@@ -77,7 +84,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 		}
 	}
 	if form == runApp {
-		if trusted && r.Header.Get("Authorization") == "" {
+		if trusted && r.Header.Get("Authorization") == "" && !fromAnotherSite(r) {
 			r = withCaller(r, iam.Principal{Member: iam.Developer})
 		}
 		g.runApp.ServeHTTP(w, r)
