@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // drained serves requests with h and then reads what h left of their bodies. A
@@ -19,8 +20,21 @@ func drained(h http.HandlerFunc) http.HandlerFunc {
 		noted := r.WithContext(r.Context()) // the server knows its own request by its body
 		noted.Body = body
 		h(w, noted)
-		if !body.complete() && http.NewResponseController(w).Flush() == nil {
-			_, _ = io.CopyN(io.Discard, body.ReadCloser, maxBody) // the client may hang up
+		if c := http.NewResponseController(w); !body.complete() && c.Flush() == nil {
+			body.discard(c)
+		}
+	}
+}
+
+// discard reads the rest of the body, as far as the client goes on sending: it
+// may wait for the end of the answer.
+func (b *sentBody) discard(c *http.ResponseController) {
+	const patience = time.Second
+	buffer := make([]byte, 64<<10)
+	for left := maxBody; left > 0 && c.SetReadDeadline(time.Now().Add(patience)) == nil; {
+		n, err := b.ReadCloser.Read(buffer)
+		if left -= n; err != nil {
+			return
 		}
 	}
 }

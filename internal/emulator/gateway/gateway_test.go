@@ -394,14 +394,16 @@ func TestUnwantedBodies(t *testing.T) {
 	c := start(t, nil)
 	c.HandleRunApp(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, "no")
 	}))
 	const size = 16 << 20
 	for name, x := range map[string]struct {
 		header string
 		sent   int64
 	}{
-		"sends": {"", size},
-		"asks":  {"Expect: 100-continue\r\n", 0},
+		"sends":    {"", size},
+		"asks":     {"Expect: 100-continue\r\n", 0},
+		"gives up": {"", 1 << 20},
 	} {
 		conn, err := net.Dial("tcp", c.addr)
 		if err != nil {
@@ -414,7 +416,10 @@ func TestUnwantedBodies(t *testing.T) {
 		}
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || resp.StatusCode != http.StatusUnprocessableEntity {
-			t.Errorf("%s: %v, %v", name, resp, err)
+			t.Fatalf("%s: %v, %v", name, resp, err)
+		}
+		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "no" {
+			t.Errorf("%s: %q, %v", name, text, err)
 		}
 	}
 }
