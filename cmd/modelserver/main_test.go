@@ -107,9 +107,17 @@ func TestRequestInFlight(t *testing.T) {
 	p.url = "http://127.0.0.1:" + port
 	p.predict(t)
 	body, send := io.Pipe()
+	req, err := http.NewRequest(http.MethodPost, p.url+"/predict", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The body is sent once the server asks for it: then it has the request.
+	req.Header.Set("Expect", "100-continue")
+	client := &http.Client{Transport: &http.Transport{ExpectContinueTimeout: time.Minute}}
+	defer client.CloseIdleConnections()
 	answer := make(chan string, 1)
 	go func() {
-		resp, err := http.Post(p.url+"/predict", "application/json", body)
+		resp, err := client.Do(req)
 		if err != nil {
 			answer <- err.Error()
 			return

@@ -169,18 +169,6 @@ func (e *Emulator) register() {
 	g.Handle("storage.googleapis.com/", e.Storage)
 	g.Handle("/", e.Storage) // its paths have no version in front
 	g.HandleRunApp(e.run)
-	g.Handle("/run/{service}/{rest...}", http.HandlerFunc(e.callService))
-}
-
-// callService lets a developer call a service by a short address of this
-// machine: /run/SERVICE/PATH.
-func (e *Emulator) callService(w http.ResponseWriter, r *http.Request) {
-	r = r.Clone(r.Context())
-	service := r.PathValue("service")
-	r.Host = fmt.Sprintf("%s-%s.%s.run.app", service, e.Number, e.Region)
-	r.URL.Path = strings.TrimPrefix(r.URL.Path, "/run/"+service)
-	r.URL.RawPath = ""
-	e.run.ServeHTTP(w, r)
 }
 
 // allowed says whether workloads may reach a host outside.

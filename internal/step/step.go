@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"os"
 	"strings"
@@ -77,9 +78,19 @@ func Executor(inputs, outputs []string, do func(context.Context, Env, *executor.
 	})
 }
 
-func decode(w http.ResponseWriter, r *http.Request, v any) error {
+func decode(w http.ResponseWriter, r *http.Request, v any) (err error) {
+	// A client that is still sending when the connection closes may never see
+	// the answer, so the rest is read first; the platform bounds it.
+	defer func() {
+		if err != nil {
+			_, _ = io.Copy(io.Discard, r.Body)
+		}
+	}()
+	if t := r.Header.Get("Content-Type"); t != "" && !isJSON(t) {
+		return &Error{Code: http.StatusUnsupportedMediaType, Status: "INVALID_ARGUMENT", Message: fmt.Sprintf("Content-Type %q is not application/json", t)}
+	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	err := d.Decode(v)
+	err = d.Decode(v)
 	if err == nil {
 		if _, tail := d.Token(); !errors.Is(tail, io.EOF) {
 			err = errors.New("text after the JSON value")
@@ -94,6 +105,11 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 			Message: fmt.Sprintf("the request is larger than %d bytes: pass data by gs:// URI", tooLarge.Limit)}
 	}
 	return Invalid(fmt.Errorf("the body is not the JSON of this call: %w", err))
+}
+
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 }
 
 // Error is an answer other than 200. Its JSON is that of Google's APIs.

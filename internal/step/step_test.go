@@ -1,8 +1,11 @@
 package step
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,6 +54,45 @@ func TestJSON(t *testing.T) {
 		add(w, httptest.NewRequest(tt.method, "/", strings.NewReader(tt.body)))
 		if w.Code != tt.code || !strings.Contains(w.Body.String(), tt.want) || w.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%s %.40s: %d %s, want %d %s", tt.method, tt.body, w.Code, w.Body, tt.code, tt.want)
+		}
+	}
+}
+
+func TestContentType(t *testing.T) {
+	add := JSON(func(_ context.Context, r *sum) (int, error) { return r.A + r.B, nil })
+	for kind, want := range map[string]int{
+		"": 200, "application/json": 200, "application/json; charset=utf-8": 200, "application/cloudevents+json": 200,
+		"text/plain": 415, "application/x-www-form-urlencoded": 415, "application/": 415,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"A":1}`))
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		add(w, r)
+		if w.Code != want || want == 415 && !strings.Contains(w.Body.String(), "is not application/json") {
+			t.Errorf("%q: %d %s", kind, w.Code, w.Body)
+		}
+	}
+}
+
+// A client that reads only when it has sent all sees the answer, too.
+func TestLargeBodyIsAnswered(t *testing.T) {
+	server := httptest.NewServer(JSON(func(context.Context, *sum) (int, error) { return 0, nil }))
+	defer server.Close()
+	for body, want := range map[string]int{
+		`{"C":"` + strings.Repeat("x", 16<<20) + `"}`: 413,
+		strings.Repeat("x", 16<<20):                   400,
+	} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+			t.Fatalf("%.10s: %v", body, err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != want {
+			t.Errorf("%.10s: %v, %v", body, resp, err)
 		}
 	}
 }

@@ -136,8 +136,8 @@ func (g *Gateway) Handle(pattern string, h http.Handler) {
 	}
 }
 
-// HandleRunApp sets what serves the *.run.app hosts. It sees the request as it
-// came, with that Host and Authorization; iam.CallerOf knows a caller only for
+// HandleRunApp sets what serves the *.run.app hosts, and /run/SERVICE/PATH on the
+// loopback address. It sees the request as it came, with that Host and Authorization; iam.CallerOf knows a caller only for
 // a developer's own call on the loopback address.
 func (g *Gateway) HandleRunApp(h http.Handler) { g.runApp = h }
 

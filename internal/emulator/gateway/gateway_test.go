@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -208,6 +209,10 @@ func TestWhoMayCall(t *testing.T) {
 		{"a mistyped method", "/v1/projects/p/locations/l/workflow/w", "", nil, 404, "NOT_FOUND"},
 		{"a service, by the developer", "/a", "s-1.us-central1.run.app", nil, 200, "GET s-1.us-central1.run.app /a caller=user:developer@localhost"},
 		{"a service, with a token", "/a", "s-1.us-central1.run.app", []string{"Authorization", "Bearer id"}, 200, "caller= auth=Bearer id"},
+		{"a short address", "/run/s//a%2Fb/c?d=e", "", nil, 200, "GET s-123456789012.us-central1.run.app //a%2Fb/c caller=user:developer@localhost"},
+		{"a short address with a token", "/run/t---s", "", []string{"Authorization", "Bearer id"}, 200, "GET t---s-123456789012.us-central1.run.app / caller= auth=Bearer id"},
+		{"a short address of a host", "/run/s/a", "workflows.googleapis.com", nil, 404, "NOT_FOUND"},
+		{"no service", "/run/", "", nil, 200, " /run/ caller=user:developer"},
 		{"a bug of a service", "/v1/" + place + "/workflows/panic", "", nil, 500, "boom"},
 		{"a location", "/v2/" + place, "run.googleapis.com", []string{"Authorization", "Bearer " + c.token(t, steps)}, 200, `"locationId": "us-central1"`},
 		{"another location", "/v1/projects/kakehi-local/locations/mars", "", nil, 404, "us-central1"},
@@ -243,6 +248,12 @@ func TestBrowsersAreRefused(t *testing.T) {
 				t.Errorf("got %d %s, want %d", code, body, tt.code)
 			}
 		})
+	}
+	for site, caller := range map[string]string{"cross-site": "caller= ", "none": "caller=user:developer@localhost"} {
+		code, body := c.get(t, "GET", "/run/s/delete-all", "", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "navigate")
+		if code != 200 || !strings.Contains(body, caller) {
+			t.Errorf("a link to a service, %s: %d %s", site, code, body)
+		}
 	}
 }
 
@@ -374,6 +385,42 @@ func TestPatternsPanicOnMistakes(t *testing.T) {
 			}()
 			c.Handle(pattern, http.NotFoundHandler())
 		}()
+	}
+}
+
+// A client that sends its whole body before it reads sees the answer of a
+// service that wants nothing of it; one that asks first need not send it.
+func TestUnwantedBodies(t *testing.T) {
+	c := start(t, nil)
+	c.HandleRunApp(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, "no")
+	}))
+	const size = 16 << 20
+	for name, x := range map[string]struct {
+		header string
+		sent   int64
+	}{
+		"sends":    {"", size},
+		"asks":     {"Expect: 100-continue\r\n", 0},
+		"gives up": {"", 1 << 20},
+	} {
+		conn, err := net.Dial("tcp", c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: s-1.us-central1.run.app\r\n%sContent-Length: %d\r\n\r\n", x.header, size)
+		if _, err := io.CopyN(conn, zeros{}, x.sent); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != http.StatusUnprocessableEntity {
+			t.Fatalf("%s: %v, %v", name, resp, err)
+		}
+		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "no" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
 	}
 }
 

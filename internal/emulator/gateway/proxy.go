@@ -76,7 +76,7 @@ func newInterceptor(g *Gateway) *interceptor {
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	i.server = &http.Server{
-		Handler:           http.HandlerFunc(i.serve),
+		Handler:           drained(i.serve),
 		Protocols:         protocols,
 		TLSConfig:         &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetCertificate: i.certificate, MinVersion: tls.VersionTLS12},
 		ReadHeaderTimeout: 10 * time.Second,

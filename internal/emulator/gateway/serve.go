@@ -20,7 +20,7 @@ import (
 
 // Handler serves the loopback address: gRPC without TLS, REST, and requests of
 // workloads that use it as their proxy.
-func (g *Gateway) Handler() http.Handler { return http.HandlerFunc(g.serveLoopback) }
+func (g *Gateway) Handler() http.Handler { return drained(g.serveLoopback) }
 
 func (g *Gateway) serveLoopback(w http.ResponseWriter, r *http.Request) {
 	defer answerPanic(w, r)
@@ -57,22 +57,34 @@ func guard(g *Gateway, r *http.Request) error {
 		}
 		return nil
 	}
-	switch site := r.Header.Get("Sec-Fetch-Site"); site {
-	case "", "same-origin", "none":
-		return nil
-	}
-	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet {
-		return nil // a link to the web page of this cloud
+	if !fromAnotherSite(r) || r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet {
+		return nil // or a link to the web page of this cloud
 	}
 	return status.Error(codes.PermissionDenied, "A page of another site may not call the embedded cloud.")
+}
+
+// fromAnotherSite says whether a page of another site made a browser send a
+// request. A link may lead to a page here, but not call a service in the
+// developer's name: what a service does with a GET is its own affair.
+func fromAnotherSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return true
 }
 
 // serve routes a request by its host. trusted says that one without credentials
 // is the developer's own.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 	form, host := g.classify(r.Host)
+	if form == loopback && g.runApp != nil {
+		if service := g.shortAddress(r); service != nil {
+			r, form = service, runApp
+		}
+	}
 	if form == runApp {
-		if trusted && r.Header.Get("Authorization") == "" {
+		if trusted && r.Header.Get("Authorization") == "" && !fromAnotherSite(r) {
 			r = withCaller(r, iam.Principal{Member: iam.Developer})
 		}
 		g.runApp.ServeHTTP(w, r)
@@ -92,6 +104,25 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, trusted bool) {
 		return
 	}
 	g.serveREST(w, r, host)
+}
+
+// shortAddress is the request that one to /run/SERVICE/PATH stands for, a short
+// address of a service on this machine; nil if r is none.
+func (g *Gateway) shortAddress(r *http.Request) *http.Request {
+	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), "/run/")
+	service, path, _ := strings.Cut(rest, "/")
+	if !ok || service == "" {
+		return nil
+	}
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return nil
+	}
+	_, number := g.opts.Auth.Project()
+	r = r.Clone(r.Context())
+	r.Host = service + "-" + number + "." + g.opts.Region + ".run.app"
+	r.URL.Path, r.URL.RawPath = "/"+plain, "/"+path
+	return r
 }
 
 // authenticate puts the caller into the request's context. A token that is sent

@@ -288,10 +288,16 @@ func TestWrite(t *testing.T) {
 		"no log":          {Resource: resource, Entries: []*loggingpb.LogEntry{{}}},
 		"another project": {LogName: "projects/other/logs/l", Resource: resource, Entries: []*loggingpb.LogEntry{{}}},
 		"too large":       {LogName: "projects/p/logs/l", Resource: resource, Entries: []*loggingpb.LogEntry{text(1, strings.Repeat("x", maxEntrySize))}},
+		"long id":         {LogName: "projects/p/logs/l", Resource: resource, Entries: []*loggingpb.LogEntry{{InsertId: strings.Repeat("x", 40_000)}}},
+		"id with NUL":     {LogName: "projects/p/logs/l", Resource: resource, Entries: []*loggingpb.LogEntry{{InsertId: "a\x00b"}}},
 	} {
+		s.Write(text(7, "of another"))
 		if _, err := s.WriteLogEntries(ctx, r); err == nil || !strings.HasPrefix(status.Convert(err).Message(), "entries[0]: ") && name != "another project" {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	if got, _ := list(t, s, `textPayload="of another"`, ""); len(got) != 1 {
+		t.Errorf("a refused entry took another with it: %v", got)
 	}
 	_, err = s.WriteLogEntries(ctx, &loggingpb.WriteLogEntriesRequest{PartialSuccess: true, Resource: resource, Entries: []*loggingpb.LogEntry{{}, text(5, "kept")}})
 	if got, _ := list(t, s, `textPayload=kept`, ""); status.Code(err) != codes.InvalidArgument || len(got) != 1 {

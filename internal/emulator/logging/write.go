@@ -20,6 +20,10 @@ import (
 // maxEntrySize is the largest entry, in bytes: cloud.google.com/logging/quotas.
 const maxEntrySize = 256 << 10
 
+// insertID is what an insert id may be; its length is a choice, for the bound of
+// the service is not published.
+var insertID = lazyregexp.New(`^[^\x00]{0,512}$`)
+
 var logName = lazyregexp.New(`^(projects|organizations|folders|billingAccounts)/[^/]+/logs/[A-Za-z0-9/_.%-]{1,511}$`)
 
 // WriteLogEntries implements loggingpb.LoggingServiceV2Server. The entries are
@@ -68,6 +72,9 @@ func (s *Service) accept(ctx context.Context, r *loggingpb.WriteLogEntriesReques
 	e.Labels = labels
 	if !logName.MatchString(e.LogName) {
 		return nil, status.Errorf(codes.InvalidArgument, "log_name %q is not of the form projects/PROJECT/logs/LOG", e.LogName)
+	}
+	if !insertID.MatchString(e.InsertId) {
+		return nil, status.Error(codes.InvalidArgument, "insert_id has more than 512 characters, or a NUL")
 	}
 	if n := proto.Size(e); n > maxEntrySize {
 		return nil, status.Errorf(codes.InvalidArgument, "the entry has %d bytes, more than %d", n, maxEntrySize)

@@ -21,10 +21,10 @@ import (
 // either case, enums by name or number, 64-bit integers as strings or numbers.
 // Its error is INVALID_ARGUMENT and names, by their paths, all fields that do
 // not exist or have a value of the wrong kind.
-func Unmarshal(data []byte, m proto.Message) error { return unmarshal(data, m, "") }
+func Unmarshal(data []byte, m proto.Message) error { return UnmarshalAt(data, m, "") }
 
-// unmarshal is Unmarshal of a part of a request, which is at path.
-func unmarshal(data []byte, m proto.Message, path string) error {
+// UnmarshalAt is Unmarshal of a part of a request, such as workflow.
+func UnmarshalAt(data []byte, m proto.Message, path string) error {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil
 	}

@@ -74,7 +74,7 @@ func (m match) decodeBody(r *http.Request, in proto.Message) error {
 		raw.ContentType, raw.Data = r.Header.Get("Content-Type"), data
 		return nil
 	}
-	return unmarshal(data, target, strings.TrimPrefix(m.body, "*"))
+	return UnmarshalAt(data, target, strings.TrimPrefix(m.body, "*"))
 }
 
 // bodyOf returns the part of a request message that the body holds. An HttpBody

@@ -98,8 +98,16 @@ func TestCreateRefuses(t *testing.T) {
 		{"sidecar", "s", change(func(s *runpb.Service) {
 			s.Template.Containers = append(s.Template.Containers, &runpb.Container{Image: image})
 		}), codes.Unimplemented, []string{"more than one container"}},
-		{"account", "s", change(func(s *runpb.Service) { s.Template.MaxInstanceRequestConcurrency = 1001 }),
+		{"concurrency", "s", change(func(s *runpb.Service) { s.Template.MaxInstanceRequestConcurrency = 1001 }),
 			codes.InvalidArgument, []string{"between 1 and 1000"}},
+		{"account", "s", change(func(s *runpb.Service) { s.Template.ServiceAccount = "ghost@kakehi-local.iam.gserviceaccount.com" }),
+			codes.PermissionDenied, []string{"Permission 'iam.serviceAccounts.actAs' denied", "(or it may not exist)"}},
+		{"limits", "s", change(func(s *runpb.Service) {
+			s.Template.Containers[0].Resources = &runpb.ResourceRequirements{Limits: map[string]string{"cpu": "-3", "memory": "lots", "disk": "1Gi"}}
+		}), codes.InvalidArgument, []string{`cpu "-3" is not a quantity such as 1`, `memory "lots" is not`, `"disk" is not cpu`}},
+		{"no limit", "s", change(func(s *runpb.Service) {
+			s.Template.Containers[0].Resources = &runpb.ResourceRequirements{Limits: map[string]string{"cpu": "0.0", "memory": "Mi"}}
+		}), codes.InvalidArgument, []string{`cpu "0.0" is not`, `memory "Mi" is not`}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			_, err := c.services.CreateService(t.Context(), &runpb.CreateServiceRequest{Parent: parent, ServiceId: x.id, Service: x.svc})
@@ -271,6 +279,25 @@ func TestFailedStart(t *testing.T) {
 	good.Name = stable.Name
 	if svc, err = c.update(good); err != nil || c.ask(svc.Uri).Greeting != "mended" {
 		t.Errorf("%v, %v", svc, err)
+	}
+}
+
+// Each condition of a service that never had a revision says why, for clients
+// show one or another.
+func TestFailedFirstStart(t *testing.T) {
+	c := newCloud(t, nil)
+	op, err := c.services.CreateService(t.Context(), &runpb.CreateServiceRequest{Parent: parent, ServiceId: "s", Service: newSpec("exit")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := op.Wait(t.Context()); status.Code(err) != codes.FailedPrecondition {
+		t.Fatal(err)
+	}
+	svc := c.get("s")
+	for _, condition := range append(svc.Conditions, svc.TerminalCondition) {
+		if !strings.Contains(condition.Message, "exited with code 3") {
+			t.Errorf("%s: %q", condition.Type, condition.Message)
+		}
 	}
 }
 

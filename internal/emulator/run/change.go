@@ -37,9 +37,8 @@ func (s *Service) change(ctx context.Context, n serviceName, validateOnly bool, 
 	}); err != nil {
 		return nil, nil, err
 	}
-	// Nobody runs code as a service account that they could not use themselves.
 	account := next.Template.ServiceAccount
-	if err := s.Auth.Require(ctx, "iam.serviceAccounts.actAs", "projects/"+s.Project+"/serviceAccounts/"+account); err != nil {
+	if err := s.actAs(ctx, account); err != nil {
 		return nil, nil, err
 	}
 	if validateOnly {
@@ -61,6 +60,21 @@ func (s *Service) change(ctx context.Context, n serviceName, validateOnly bool, 
 	}
 	s.reconcileLater(next, op.GetName()) // what is stored is brought about in any case
 	return next, op, err
+}
+
+// actAs sees that nobody runs code as a service account that they could not use
+// themselves, or that does not exist.
+func (s *Service) actAs(ctx context.Context, account string) error {
+	const permission = "iam.serviceAccounts.actAs"
+	resource := "projects/" + s.Project + "/serviceAccounts/" + account
+	if err := s.Auth.Require(ctx, permission, resource); err != nil {
+		return err
+	}
+	_, err := s.Auth.Account(account)
+	if status.Code(err) == codes.NotFound {
+		return iam.Denied(permission, resource)
+	}
+	return err
 }
 
 // doneOperation is the answer to a request that was only validated.

@@ -97,9 +97,8 @@ func (s *Service) putJob(ctx context.Context, n jobName, validateOnly bool, make
 	if err := s.DB.View(func(tx *store.Tx) error { _, err := plan(tx); return err }); err != nil {
 		return nil, err
 	}
-	// Nobody runs code as a service account that they could not use themselves.
 	account := next.Template.Template.ServiceAccount
-	if err := s.Auth.Require(ctx, "iam.serviceAccounts.actAs", "projects/"+s.Project+"/serviceAccounts/"+account); err != nil {
+	if err := s.actAs(ctx, account); err != nil {
 		return nil, err
 	}
 	if validateOnly {

@@ -473,6 +473,10 @@ func TestJobsRefuse(t *testing.T) {
 		{"no container", task(func(t *runpb.TaskTemplate) { t.Containers = nil }), codes.InvalidArgument},
 		{"two containers", task(func(t *runpb.TaskTemplate) { t.Containers = append(t.Containers, t.Containers[0]) }), codes.Unimplemented},
 		{"no image", task(func(t *runpb.TaskTemplate) { t.Containers[0].Image = "" }), codes.InvalidArgument},
+		{"no quantity", task(func(t *runpb.TaskTemplate) {
+			t.Containers[0].Resources = &runpb.ResourceRequirements{Limits: map[string]string{"memory": "lots"}}
+		}), codes.InvalidArgument},
+		{"no such account", task(func(t *runpb.TaskTemplate) { t.ServiceAccount = "ghost@kakehi-local.iam.gserviceaccount.com" }), codes.PermissionDenied},
 		{"a reserved variable", task(func(t *runpb.TaskTemplate) { t.Containers[0].Env[0].Name = "CLOUD_RUN_JOB" }), codes.InvalidArgument},
 		{"too many retries", task(func(t *runpb.TaskTemplate) { t.Retries = &runpb.TaskTemplate_MaxRetries{MaxRetries: 11} }), codes.InvalidArgument},
 		{"no time", task(func(t *runpb.TaskTemplate) { t.Timeout = durationpb.New(0) }), codes.InvalidArgument},

@@ -24,6 +24,9 @@ const (
 	maxWaiting = 10_000
 	// Waits between starts after one failed.
 	firstBackoff, lastBackoff = 100 * time.Millisecond, 30 * time.Second
+	// lostBackoff bounds the wait after an instance that was ready ended: the
+	// request that ended it must not cost those that follow their patience.
+	lostBackoff = time.Second
 )
 
 // worker is a started container that takes requests.
@@ -59,7 +62,8 @@ type pool struct {
 
 	starts    int // that succeeded
 	meanStart time.Duration
-	failures  int // in a row
+	failures  int   // in a row
+	lastErr   error // of the newest start, nil if it succeeded
 	retryAt   time.Time
 }
 
@@ -127,6 +131,9 @@ func (p *pool) giveUp(w *waiter, err error) (*member, bool, error) {
 	defer p.mu.Unlock()
 	if i := slices.Index(p.waiting, w); i >= 0 {
 		p.waiting = slices.Delete(p.waiting, i, i+1)
+		if errors.Is(err, errQueueFull) && len(p.members) == 0 && p.lastErr != nil {
+			err = p.lastErr
+		}
 		return nil, false, err
 	}
 	g := <-w.granted
@@ -282,12 +289,12 @@ func (p *pool) lose(m *member) {
 	if time.Since(m.since) > lastBackoff {
 		p.failures = 0
 	}
-	p.backOff()
+	p.backOff(lostBackoff)
 	p.scale()
 }
 
-func (p *pool) backOff() {
-	p.retryAt = time.Now().Add(min(lastBackoff, firstBackoff<<min(p.failures, 10)))
+func (p *pool) backOff(most time.Duration) {
+	p.retryAt = time.Now().Add(min(most, firstBackoff<<min(p.failures, 10)))
 	p.failures++
 }
 
@@ -302,6 +309,7 @@ func (p *pool) started(w worker, took time.Duration) *member {
 	}
 	p.meanStart = (p.meanStart*time.Duration(p.starts) + took) / time.Duration(p.starts+1)
 	p.starts++
+	p.lastErr = nil
 	m := &member{worker: w, since: time.Now()}
 	p.members = append(p.members, m)
 	p.grantWaiting(m, true)
@@ -318,7 +326,8 @@ func (p *pool) startFailed(err error) {
 	if p.closed {
 		return
 	}
-	p.backOff()
+	p.lastErr = err
+	p.backOff(lastBackoff)
 	if p.starting == 0 && len(p.members) == 0 {
 		p.refuseWaiting(err)
 	}

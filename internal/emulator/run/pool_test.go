@@ -191,6 +191,52 @@ func TestPoolStartFails(t *testing.T) {
 	})
 }
 
+// A revision that was ready once and cannot be started any more says why, also
+// to those who waited in vain for the next try.
+func TestPoolCannotStartAgain(t *testing.T) {
+	testPool(t, usual, func(t *testing.T, p *pool, s *fakeStarts) {
+		boom := errors.New("boom")
+		s.fail = func(n int) error {
+			if n > 1 {
+				return boom
+			}
+			return nil
+		}
+		m, _, err := p.acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.release(m)
+		s.workers[0].end()
+		synctest.Wait()
+		for n := range 10 { // the wait between starts outgrows a request's patience
+			if _, _, err := p.acquire(t.Context()); !errors.Is(err, boom) {
+				t.Errorf("request %d: %v", n, err)
+			}
+		}
+	})
+}
+
+// The wait for a new instance stays below a request's patience, however many
+// requests end theirs.
+func TestPoolLosesInstances(t *testing.T) {
+	testPool(t, usual, func(t *testing.T, p *pool, s *fakeStarts) {
+		for n := range 12 {
+			begun := time.Now()
+			m, _, err := p.acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(begun); waited > lostBackoff+time.Second {
+				t.Errorf("request %d waited %v", n, waited)
+			}
+			s.workers[n].end()
+			synctest.Wait()
+			p.release(m)
+		}
+	})
+}
+
 func TestPoolCloses(t *testing.T) {
 	testPool(t, usual, func(t *testing.T, p *pool, s *fakeStarts) {
 		m, _, err := p.acquire(t.Context())

@@ -213,8 +213,8 @@ func (s *Service) targets(svc *runpb.Service, n serviceName, revisions map[strin
 		if t.Type == latest {
 			id = lastSegment(svc.LatestReadyRevision)
 		}
-		if id == "" {
-			return nil, "The service has no revision that is ready to serve traffic."
+		if id == "" { // none was ever ready; the newest says why
+			id = lastSegment(svc.LatestCreatedRevision)
 		}
 		rev := revisions[id]
 		if rev == nil {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"cloud.google.com/go/iam/admin/apiv1/adminpb"
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"cloud.google.com/go/logging/apiv2/loggingpb"
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
@@ -37,6 +38,8 @@ type Authority interface {
 	Policy(resource string) (*iampb.Policy, error)
 	SetPolicy(resource string, p *iampb.Policy) (*iampb.Policy, error)
 	DropPolicy(resource string) error
+	// Account finds a service account by its email.
+	Account(name string) (*adminpb.ServiceAccount, error)
 }
 
 // Operations keeps long-running operations.

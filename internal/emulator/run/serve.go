@@ -53,9 +53,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case code == http.StatusUnauthorized:
 		x.answer.Header().Set("WWW-Authenticate", `Bearer error="invalid_token" error_description="The access token could not be verified"`)
-		fallthrough
+		writePage(x.answer, code, http.StatusText(code), "Your client does not have permission to the requested URL "+codeOf(r)+".")
+		return
 	case code != http.StatusOK:
-		x.refuse(code, fmt.Sprintf("Your client does not have permission to get URL %s from this server.", r.URL.Path))
+		writePage(x.answer, code, http.StatusText(code), "Your client does not have permission to get URL "+codeOf(r)+" from this server.")
 		return
 	}
 	x.revision, ok = rt.choose(e.tag, s.Draw)
@@ -162,6 +163,8 @@ func (x *exchange) proxy(i *instance, timeout time.Duration) (undelivered error)
 			r.SetXForwarded()
 			r.Out.Header.Set("X-Forwarded-Proto", "https")
 			r.Out.Header.Set("X-Cloud-Trace-Context", x.trace)
+			// The server in front has asked the client for the body by now.
+			r.Out.Header.Del("Expect")
 			removeSignature(r.Out.Header)
 			deliverOnce(r.Out)
 		},
@@ -202,15 +205,21 @@ func (x *exchange) fail(ctx context.Context, err error) (undelivered error) {
 }
 
 func (x *exchange) refuse(code int, message string) {
-	writePage(x.answer, code, http.StatusText(code), message)
+	writePage(x.answer, code, http.StatusText(code), html.EscapeString(message))
 }
 
-// writePage writes an error as Google's front end does: a small HTML page.
+// codeOf shows what a request asked for.
+func codeOf(r *http.Request) string {
+	return "<code>" + html.EscapeString(r.URL.RequestURI()) + "</code>"
+}
+
+// writePage writes an error as Google's front end does: a small HTML page. The
+// message is HTML.
 func writePage(w http.ResponseWriter, code int, title, message string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	_, _ = fmt.Fprintf(w, "<html><head><title>%d %s</title></head>\n<body><h1>Error: %[2]s</h1>\n<h2>%s</h2></body></html>\n",
-		code, html.EscapeString(title), html.EscapeString(message))
+	_, _ = fmt.Fprintf(w, "<html><head>\n<title>%d %s</title>\n</head>\n<body>\n<h1>Error: %[2]s</h1>\n<h2>%s</h2>\n</body></html>\n",
+		code, html.EscapeString(title), message)
 }
 
 // recorder notes what the log needs of an answer.

@@ -4,6 +4,7 @@ package run
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -156,6 +157,10 @@ func TestInvokerCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pages := map[int]string{
+		401: "Your client does not have permission to the requested URL <code>/",
+		403: "Your client does not have permission to get URL <code>/</code> from this server.",
+	}
 	for _, x := range []struct {
 		name, url string
 		header    string
@@ -180,7 +185,8 @@ func TestInvokerCheck(t *testing.T) {
 			if x.header != "" {
 				headers = append(headers, x.header)
 			}
-			if code, body := c.call(x.url, headers...); code != x.want {
+			code, body := c.call(x.url, headers...)
+			if code != x.want || !strings.Contains(body, pages[code]) {
 				t.Errorf("%d, want %d: %s", code, x.want, body)
 			}
 		})
@@ -220,6 +226,21 @@ func TestCrash(t *testing.T) {
 	eventually(t, "the exit is logged", func() bool { return len(c.logs.of("varlog%2Fsystem")) > 0 })
 	if exits := c.logs.of("varlog%2Fsystem"); len(exits) != 1 || exits[0].GetTextPayload() != "Container called exit(1)." {
 		t.Errorf("exits %v: want one, for a request is delivered once", exits)
+	}
+}
+
+// Requests that end their instances, one after another, cost the next one a
+// second at most.
+func TestCrashes(t *testing.T) {
+	c := newCloud(t, nil)
+	svc := c.create("s", newSpec("ok"))
+	for range 7 { // the waits between failed starts would add up to 12 s
+		if code, _ := c.call(svc.Uri + "/crash"); code != 503 {
+			t.Errorf("a crash answers %d", code)
+		}
+	}
+	if code, body := c.call(svc.Uri); code != 200 {
+		t.Errorf("after the crashes: %d %s", code, body)
 	}
 }
 
@@ -415,7 +436,21 @@ func TestBodies(t *testing.T) {
 			t.Errorf("answer %d, want %d", res.StatusCode, x.want)
 		}
 	}
-	if e := c.requests(3)[0]; e.HttpRequest.RequestMethod != http.MethodPost {
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("asks first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Expect", "100-continue")
+	res, err := c.web.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen reply
+	if err := json.NewDecoder(res.Body).Decode(&seen); err != nil || seen.Header.Get("Expect") != "" {
+		t.Errorf("the container is asked again: %v, %v", seen.Header, err)
+	}
+	_ = res.Body.Close()
+	if e := c.requests(4)[0]; e.HttpRequest.RequestMethod != http.MethodPost {
 		t.Errorf("entry %v", e)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"cloud.google.com/go/run/apiv2/runpb"
+
+	"github.com/kakehi/kakehi/internal/lazyregexp"
 )
 
 const (
@@ -151,7 +153,31 @@ func checkProgram(v *violations, at string, c *runpb.Container, buckets map[stri
 			v.lacks(fmt.Sprintf("%s.volume_mounts[%d].mount_path", at, i), "a path other than /gcs/"+bucket+" is")
 		}
 	}
+	checkLimits(v, at+".resources.limits", c.Resources.GetLimits())
 	checkEnv(v, at+".env", c.Env, reserved)
+}
+
+// limitForms are the quantities that Cloud Run limits, as Kubernetes writes
+// them, with an example each.
+var limitForms = map[string]struct {
+	form    *lazyregexp.Regexp
+	example string
+}{
+	"cpu":            {lazyregexp.New(`^([0-9]+m|[0-9]*\.?[0-9]+)$`), "1, 0.5 or 500m"},
+	"memory":         {lazyregexp.New(`^[0-9]*\.?[0-9]+(k|[KMGT]i?)?$`), "512Mi or 2Gi"},
+	"nvidia.com/gpu": {lazyregexp.New(`^[0-9]+$`), "1"},
+}
+
+func checkLimits(v *violations, at string, limits map[string]string) {
+	for _, name := range sortedKeys(limits) {
+		limit, known := limitForms[name]
+		switch q := limits[name]; {
+		case !known:
+			v.add(at, "%q is not cpu, memory or nvidia.com/gpu", name)
+		case !limit.form.MatchString(q) || strings.Trim(q, "0.mkKMGTi") == "":
+			v.add(at, "%s %q is not a quantity such as %s", name, q, limit.example)
+		}
+	}
 }
 
 func checkEnv(v *violations, at string, env []*runpb.EnvVar, reserved []string) {

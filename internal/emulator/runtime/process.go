@@ -64,9 +64,13 @@ func (p *Process) Start(ctx context.Context, s Spec) (Container, error) {
 	}
 	cmd := exec.Command(line[0], p.gcs.all(line[1:])...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "KAKEHI_GCS_ROOT=" + p.gcs.root,
-	}, p.gcs.all(s.Env)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "KAKEHI_GCS_ROOT=" + p.gcs.root}
+	if s.Port != 0 {
+		// Other machines must not reach a server past the checks of the cloud.
+		// A container has a network of its own; a process has to be told.
+		cmd.Env = append(cmd.Env, "HOST=127.0.0.1")
+	}
+	cmd.Env = append(cmd.Env, p.gcs.all(s.Env)...)
 	if s.Port != 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("PORT=%d", s.Port))
 	}

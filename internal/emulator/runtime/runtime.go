@@ -16,7 +16,7 @@ type Spec struct {
 	Args    []string
 	Env     []string // KEY=value
 	// Port is where the process must listen on the loopback address (it is
-	// told by PORT); 0 for a job.
+	// told by PORT and HOST); 0 for a job.
 	Port   int
 	Stdout io.Writer
 	Stderr io.Writer

@@ -39,7 +39,7 @@ func container(role string) {
 		fmt.Println("model", os.Getenv("MODEL"))
 		fmt.Println("home", os.Getenv("HOME") == dir, os.Getenv("TMPDIR") == dir)
 		fmt.Println("secret", os.Getenv("KAKEHI_TEST_SECRET"))
-		fmt.Fprintln(os.Stderr, "port", os.Getenv("PORT"))
+		fmt.Fprintln(os.Stderr, "port", os.Getenv("PORT"), os.Getenv("HOST"))
 		os.Exit(7)
 	case "killed":
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -132,12 +132,31 @@ func TestProcess(t *testing.T) {
 	if diff := cmp.Diff(want, stdout.String()); diff != "" {
 		t.Errorf("stdout (-want +got):\n%s", diff)
 	}
-	if got := stderr.String(); got != "port 4711\n" {
+	if got := stderr.String(); got != "port 4711 127.0.0.1\n" {
 		t.Errorf("stderr %q", got)
 	}
 	left, err := os.ReadDir(filepath.Join(data, "work"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("working directories left: %v, %v", left, err)
+	}
+}
+
+// HOST is for servers, which listen there, and only if it has no other meaning.
+func TestHost(t *testing.T) {
+	p, _ := newTestProcess(t)
+	for _, c := range []struct {
+		spec Spec
+		want string
+	}{
+		{Spec{}, "port  \n"},
+		{Spec{Port: 1, Env: []string{"HOST=db.example.com"}}, "port 1 db.example.com\n"},
+	} {
+		var stderr bytes.Buffer
+		c.spec.Stderr = &stderr
+		start(t, p, "report", c.spec).Wait()
+		if got := stderr.String(); got != c.want {
+			t.Errorf("%v: %q, want %q", c.spec.Env, got, c.want)
+		}
 	}
 }
 

@@ -3,10 +3,12 @@ package storage
 import (
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kakehi/kakehi/internal/emulator/store"
@@ -15,8 +17,19 @@ import (
 
 const bucketTable = "storage.buckets"
 
-// bucketName is what Cloud Storage takes as a bucket's name.
-var bucketName = lazyregexp.New(`^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$`)
+// bucketLabel is a part of a bucket's name between dots.
+var bucketLabel = lazyregexp.New(`^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$`)
+
+// validBucket says whether Cloud Storage takes a bucket's name:
+// cloud.google.com/storage/docs/buckets#naming.
+func validBucket(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if !bucketLabel.MatchString(label) {
+			return false
+		}
+	}
+	return len(name) >= 3 && len(name) <= 222 && net.ParseIP(name) == nil
+}
 
 // bucketRecord is a bucket as it was given, field by field, so that clients
 // that compare find what they sent.
@@ -29,11 +42,11 @@ type bucketRecord struct {
 
 // bucketDir returns the folder of a bucket that exists.
 func (s *Service) bucketDir(name string) (string, error) {
-	if !bucketName.MatchString(name) {
+	if !validBucket(name) {
 		return "", invalid("Invalid bucket name: '%s'", name)
 	}
 	dir := filepath.Join(s.root, name)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() { // a link could lead out
 		return "", errNoBucket()
 	}
 	return dir, nil
@@ -50,7 +63,7 @@ func (s *Service) CreateBucket(name, location string) error {
 }
 
 func (s *Service) createBucket(name string, given map[string]json.RawMessage) error {
-	if !bucketName.MatchString(name) {
+	if !validBucket(name) {
 		return invalid("Invalid bucket name: '%s'", name)
 	}
 	s.mu.Lock()
@@ -113,7 +126,7 @@ func (s *Service) listBuckets(w http.ResponseWriter) error {
 	}
 	items := []map[string]any{}
 	for _, e := range entries {
-		if e.IsDir() && bucketName.MatchString(e.Name()) {
+		if e.IsDir() && validBucket(e.Name()) {
 			b, err := s.describe(e.Name())
 			if err != nil {
 				return err

@@ -27,7 +27,7 @@ func (s *Service) copy(w http.ResponseWriter, r *http.Request, from, to objectID
 	if err != nil {
 		return err
 	}
-	src, _, err := s.find(from)
+	src, err := s.record(from)
 	if err != nil {
 		return err
 	}
@@ -132,11 +132,7 @@ func (s *Service) join(sources []objectID, to objectID, m *metadata, q url.Value
 }
 
 func (s *Service) appendObject(out io.Writer, id objectID) error {
-	_, file, err := s.find(id)
-	if err != nil {
-		return err
-	}
-	in, err := os.Open(file)
+	_, in, err := s.open(id)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"io/fs"
 	"net/http"
 	"sort"
 	"strconv"
@@ -33,11 +32,11 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request, bucket string) er
 	found := map[string]entry{}
 	prefix, delimiter := q.Get("prefix"), q.Get("delimiter")
 	from, to, after := q.Get("startOffset"), q.Get("endOffset"), q.Get("pageToken")
-	err = walk(dir, prefix, func(name, file string, info fs.FileInfo) {
+	err = walk(dir, prefix, func(name string) {
 		if name < from || to != "" && name >= to {
 			return
 		}
-		e := entry{name: name, file: file, info: info}
+		e := entry{name: name, object: true}
 		if delimiter != "" {
 			if i := strings.Index(name[len(prefix):], delimiter); i >= 0 {
 				e = entry{name: name[:len(prefix)+i+len(delimiter)]}
@@ -53,10 +52,10 @@ func (s *Service) list(w http.ResponseWriter, r *http.Request, bucket string) er
 	return s.writePage(w, bucket, sortedEntries(found), limit)
 }
 
-// entry is an object, or a common prefix, which has no file.
+// entry is an object or a common prefix.
 type entry struct {
-	name, file string
-	info       fs.FileInfo
+	name   string
+	object bool
 }
 
 func sortedEntries(m map[string]entry) []entry {
@@ -79,28 +78,49 @@ func (s *Service) writePage(w http.ResponseWriter, bucket string, entries []entr
 		entries = entries[:limit]
 		page.NextPageToken = entries[limit-1].name
 	}
-	made := map[string]*record{}
+	made := map[*sighting]*record{}
 	for _, e := range entries {
-		if e.file == "" {
+		if !e.object {
 			page.Prefixes = append(page.Prefixes, e.name)
 			continue
 		}
 		id := objectID{bucket, e.name}
-		rec, stored, err := s.recordOf(id, e.file, e.info)
-		if notThere(err) {
-			continue // deleted while we listed
-		}
+		rec, g, err := s.listed(id)
 		if err != nil {
+			if answerOf(err).code == http.StatusNotFound {
+				continue // deleted while we listed
+			}
 			return err
 		}
-		if !stored {
-			made[id.key()] = rec
+		if !g.fits() {
+			made[g] = rec
 		}
 		page.Items = append(page.Items, s.resource(id, rec))
 	}
-	if err := s.keep(made); err != nil {
+	if _, err := s.settle(made); err != nil {
 		return err
 	}
 	writeJSON(w, http.StatusOK, page)
 	return nil
+}
+
+// listed returns an object's record, and what it was made of if it is not the
+// stored one: a page of those is stored in one go.
+func (s *Service) listed(id objectID) (*record, *sighting, error) {
+	s.mu.RLock()
+	g, err := s.sight(id)
+	s.mu.RUnlock()
+	if err != nil {
+		return nil, nil, err
+	}
+	if g.fits() {
+		return &g.known, g, nil
+	}
+	f, err := g.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	rec, err := g.describe(f)
+	return rec, g, err
 }

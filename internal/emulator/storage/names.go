@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +10,8 @@ import (
 
 // Object names become file names component by component, and back. Most names
 // stand as they are, so that a job which writes /gcs/BUCKET/a/b writes the
-// object a/b. What a file system cannot hold is escaped with "%":
+// object a/b. What a file system cannot hold is escaped with "%", and so is "%",
+// but for the file 100% that a job wrote:
 //
 //	""          %00         (as in a//b, or a trailing slash)
 //	"." ".."    %2E %2E%2E
@@ -103,10 +103,13 @@ func unescape(file string, dir bool) (part string, continued bool) {
 	} else {
 		file = strings.TrimSuffix(file, fileMark)
 	}
-	if file == emptyComponent {
-		return "", continued
+	if file != emptyComponent {
+		part = strings.NewReplacer("%2E", ".", "%25", "%").Replace(file)
 	}
-	return strings.NewReplacer("%2E", ".", "%25", "%").Replace(file), continued
+	if escape(part) != file {
+		part = file
+	}
+	return part, continued
 }
 
 // locate finds the file of an object in a bucket's folder, whether or not it
@@ -125,7 +128,7 @@ func locate(bucketDir, name string) (string, error) {
 }
 
 // pick returns the path of a component: the plain name unless something of the
-// other kind has it.
+// other kind has it, or what a job wrote under the name as it is.
 func pick(dir, part, mark string, wantDir bool) (string, error) {
 	plain := filepath.Join(dir, part)
 	info, err := os.Lstat(plain)
@@ -140,16 +143,22 @@ func pick(dir, part, mark string, wantDir bool) (string, error) {
 	if _, err := os.Lstat(plain + mark); err == nil {
 		return plain + mark, nil
 	}
+	if part, continued := unescape(part, false); !continued && part != "." && filepath.IsLocal(part) {
+		literal := filepath.Join(dir, part)
+		if info, err := os.Lstat(literal); err == nil && info.IsDir() == wantDir {
+			return literal, nil
+		}
+	}
 	return plain, nil
 }
 
 // walk calls f for each object in a bucket's folder whose name may begin with
 // prefix; the order is not that of the names.
-func walk(bucketDir, prefix string, f func(name, file string, info fs.FileInfo)) error {
+func walk(bucketDir, prefix string, f func(name string)) error {
 	return walkDir(bucketDir, "", prefix, f)
 }
 
-func walkDir(dir, above, prefix string, f func(name, file string, info fs.FileInfo)) error {
+func walkDir(dir, above, prefix string, f func(name string)) error {
 	entries, err := os.ReadDir(dir)
 	if notThere(err) {
 		return nil
@@ -160,26 +169,18 @@ func walkDir(dir, above, prefix string, f func(name, file string, info fs.FileIn
 	for _, e := range entries {
 		part, continued := unescape(e.Name(), e.IsDir())
 		name := above + part
-		file := filepath.Join(dir, e.Name())
 		switch {
 		case e.IsDir():
 			if !continued {
 				name += "/"
 			}
 			if strings.HasPrefix(name, prefix) || strings.HasPrefix(prefix, name) {
-				if err := walkDir(file, name, prefix, f); err != nil {
+				if err := walkDir(filepath.Join(dir, e.Name()), name, prefix, f); err != nil {
 					return err
 				}
 			}
 		case e.Type().IsRegular() && strings.HasPrefix(name, prefix):
-			info, err := e.Info()
-			if notThere(err) {
-				continue // deleted meanwhile
-			}
-			if err != nil {
-				return err
-			}
-			f(name, file, info)
+			f(name)
 		}
 	}
 	return nil

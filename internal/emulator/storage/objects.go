@@ -31,7 +31,7 @@ func (s *Service) object(w http.ResponseWriter, r *http.Request, bucket, name st
 		if err := s.require(r, "storage.objects.get", bucket); err != nil {
 			return err
 		}
-		rec, _, err := s.find(id)
+		rec, err := s.record(id)
 		if err != nil {
 			return err
 		}
@@ -60,18 +60,14 @@ func (s *Service) media(w http.ResponseWriter, r *http.Request, bucket, name str
 	if err := s.require(r, "storage.objects.get", bucket); err != nil {
 		return err
 	}
-	rec, file, err := s.find(objectID{bucket, name})
-	if err != nil {
-		return err
-	}
-	if err := checkConditions(r.URL.Query(), "", rec); err != nil {
-		return err
-	}
-	f, err := os.Open(file)
+	rec, f, err := s.open(objectID{bucket, name})
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if err := checkConditions(r.URL.Query(), "", rec); err != nil {
+		return err
+	}
 	h := w.Header()
 	h.Set("Content-Type", "application/octet-stream")
 	if t := rec.Props.ContentType; t != "" {
@@ -87,6 +83,10 @@ func (s *Service) media(w http.ResponseWriter, r *http.Request, bucket, name str
 		"X-Goog-Stored-Content-Encoding": cmp.Or(rec.Props.ContentEncoding, "identity"),
 		"Content-Encoding":               rec.Props.ContentEncoding,
 		"X-Goog-Stored-Content-Length":   strconv.FormatInt(rec.Size, 10),
+		// A browser shows an object at the cloud's own address: what is in it is
+		// data, and its scripts must not act as the developer.
+		"Content-Security-Policy": "sandbox",
+		"X-Content-Type-Options":  "nosniff",
 	} {
 		if v != "" {
 			h.Set(key, v)
@@ -153,6 +153,7 @@ type metadata struct {
 	MD5Hash  string             `json:"md5Hash"` // what the client computed, to be compared
 	CRC32C   string             `json:"crc32c"`
 	raw      []byte
+	mimeType string // of the request; the content type if the JSON names none
 }
 
 func readMetadata(src io.Reader) (*metadata, error) {
@@ -187,6 +188,9 @@ func (m *metadata) apply(rec *record) error {
 		if err := json.Unmarshal(m.raw, &rec.Props); err != nil {
 			return invalid("Parse Error: %v", err)
 		}
+	}
+	if rec.Props.ContentType == "" {
+		rec.Props.ContentType = m.mimeType
 	}
 	for k, v := range m.Metadata {
 		if v == nil {
@@ -344,7 +348,7 @@ func escapePath(s string) string { return url.PathEscape(s) }
 
 // Same reports whether an object exists with exactly the bytes of src.
 func (s *Service) Same(bucket, name string, src io.Reader) (bool, error) {
-	rec, _, err := s.find(objectID{bucket, name})
+	rec, err := s.record(objectID{bucket, name})
 	if err != nil {
 		if answerOf(err).code == http.StatusNotFound {
 			return false, nil

@@ -5,18 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"mime"
-	"os"
-	"path"
 	"strconv"
 	"time"
-
-	"github.com/kakehi/kakehi/internal/emulator/store"
 )
 
 const objectTable = "storage.objects"
@@ -51,76 +45,6 @@ type properties struct {
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// find returns an object's record and file. A file that changed behind the
-// API's back, as when a job wrote it, gets a record from its bytes.
-func (s *Service) find(id objectID) (*record, string, error) {
-	if err := checkName(id.name); err != nil {
-		return nil, "", err
-	}
-	dir, err := s.bucketDir(id.bucket)
-	if err != nil {
-		return nil, "", err
-	}
-	file, err := locate(dir, id.name)
-	if err != nil {
-		return nil, "", err
-	}
-	info, err := os.Stat(file)
-	if notThere(err) || err == nil && !info.Mode().IsRegular() {
-		return nil, "", errNoObject(id.bucket, id.name)
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	rec, stored, err := s.recordOf(id, file, info)
-	if err == nil && !stored {
-		err = s.keep(map[string]*record{id.key(): rec})
-	}
-	return rec, file, err
-}
-
-// recordOf returns the record of an object's file and whether it is the stored
-// one, not one that was made from the file just now.
-func (s *Service) recordOf(id objectID, file string, info fs.FileInfo) (rec *record, stored bool, err error) {
-	var known record
-	err = s.db.View(func(tx *store.Tx) error { return tx.GetJSON(objectTable, id.key(), &known) })
-	if err == nil && known.Size == info.Size() && known.ModTime == info.ModTime().UnixNano() {
-		return &known, true, nil
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, false, err
-	}
-	rec = newRecord(info)
-	if rec.Generation <= known.Generation { // the clock stood still or went back
-		rec.Generation = known.Generation + 1
-	}
-	rec.Props.ContentType = mime.TypeByExtension(path.Ext(id.name))
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, false, err
-	}
-	defer f.Close()
-	if err := rec.digest(f); err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", file, err)
-	}
-	return rec, false, nil
-}
-
-// keep stores records by their keys.
-func (s *Service) keep(records map[string]*record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	return s.db.Update(func(tx *store.Tx) error {
-		for key, rec := range records {
-			if err := tx.PutJSON(objectTable, key, rec); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
 
 // newRecord makes the record of a file; its generation is the file's time in
 // microseconds, as Cloud Storage's are.

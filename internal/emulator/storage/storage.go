@@ -54,7 +54,7 @@ type Service struct {
 	tmp    string
 	number string
 
-	mu      sync.Mutex // held while an object's file and record change together
+	mu      sync.RWMutex // held while an object's file and record change together, or are looked at
 	uploads map[string]*upload
 }
 

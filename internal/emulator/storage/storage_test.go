@@ -10,12 +10,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"cloud.google.com/go/iam/apiv1/iampb"
 	gcs "cloud.google.com/go/storage"
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 	"google.golang.org/api/option"
@@ -265,6 +268,129 @@ func sameWords(a, b []string) bool {
 	return true
 }
 
+// Whatever a job calls its files, what is listed can be read.
+func TestOddFilesOfJobs(t *testing.T) {
+	f := start(t)
+	for _, name := range []string{"100%.txt", "a%2Eb", "c%25", "q%f", "50%/x", "d%d/x", "%/%%"} {
+		file := filepath.Join(f.root, "bk1", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := f.client.Bucket("bk1")
+	got := map[string]string{}
+	it := b.Objects(t.Context(), nil)
+	for {
+		o, err := it.Next()
+		if errors.Is(err, iterator.Done) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[o.Name] = read(t, b.Object(o.Name))
+	}
+	want := map[string]string{
+		"100%.txt": "100%.txt", "a%2Eb": "a%2Eb", "c%": "c%25", "q": "q%f", "50%/x": "50%/x", "d/x": "d%d/x", "%/%%": "%/%%",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("objects and their content (-want +got):\n%s", diff)
+	}
+	write(t, b.Object("100%.txt"), "again")
+	if data, err := os.ReadFile(filepath.Join(f.root, "bk1", "100%.txt")); err != nil || string(data) != "again" {
+		t.Errorf("written through the API: %q, %v", data, err)
+	}
+}
+
+// A link that a job makes leads nowhere: neither out of its bucket nor to a
+// bucket of another's files.
+func TestLinksAreNoObjects(t *testing.T) {
+	f := start(t)
+	outside := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"bk1/file": outside, "bk1/dir": filepath.Dir(outside), "bk2": filepath.Dir(outside)} {
+		if err := os.Symlink(target, filepath.Join(f.root, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, path := range []string{"bk1/o/file", "bk1/o/dir%2Fsecret", "bk2/o/secret", "bk2/o", "bk2"} {
+		resp, err := http.Get(f.url + "/storage/v1/b/" + path + "?alt=media")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %s", path, resp.Status)
+		}
+	}
+	write(t, f.client.Bucket("bk1").Object("file"), "new")
+	write(t, f.client.Bucket("bk1").Object("dir/secret"), "new")
+	if data, err := os.ReadFile(outside); err != nil || string(data) != "secret" {
+		t.Errorf("what the links led to: %q, %v", data, err)
+	}
+}
+
+// Readers see one generation, whole, while others write the next.
+func TestReadersSeeOneGeneration(t *testing.T) {
+	f := start(t)
+	o := f.client.Bucket("bk1").Object("counter.json")
+	write(t, o, "0")
+	const writers, each = 4, 8
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for n := 0; n < each; {
+				r, err := o.NewReader(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				data, err := io.ReadAll(r) // checks the digest
+				r.Close()
+				if err != nil || r.Attrs.ContentType != "text/csv" {
+					t.Errorf("%q, %v, %s", data, err, r.Attrs.ContentType)
+					return
+				}
+				count, _ := strconv.Atoi(string(data))
+				w := o.If(gcs.Conditions{GenerationMatch: r.Attrs.Generation}).NewWriter(t.Context())
+				w.ContentType = "text/csv"
+				fmt.Fprint(w, count+1)
+				if w.Close() == nil {
+					n++
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := read(t, o); got != strconv.Itoa(writers*each) {
+		t.Errorf("%s guarded increments, want %d", got, writers*each)
+	}
+}
+
+// An object is shown by browsers at the cloud's own address.
+func TestObjectsRunNoScripts(t *testing.T) {
+	f := start(t)
+	w := f.client.Bucket("bk1").Object("report.html").NewWriter(t.Context())
+	w.ContentType = "text/html"
+	fmt.Fprint(w, "<script>fetch('/v1/')</script>")
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Get(f.url + "/storage/v1/b/bk1/o/report.html?alt=media")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if h := resp.Header; h.Get("Content-Security-Policy") != "sandbox" || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Content-Type") != "text/html" {
+		t.Errorf("%v", h)
+	}
+}
+
 func TestOddNames(t *testing.T) {
 	f := start(t)
 	b := f.client.Bucket("bk1")
@@ -395,6 +521,69 @@ func TestBucketPolicy(t *testing.T) {
 	wantCode(t, handle.SetPolicy(t.Context(), p), http.StatusForbidden)
 	if err := f.client.Bucket("bk1").Delete(t.Context()); err != nil || f.gate.bindings != nil {
 		t.Errorf("%v, %v is left", err, f.gate.bindings)
+	}
+}
+
+// The type of the media goes with any JSON that names none.
+func TestMultipartContentType(t *testing.T) {
+	f := start(t)
+	for json, want := range map[string]string{
+		"": "a/b", "{ }": "a/b", "null": "a/b", `{"metadata":{"contentType":"x"}}`: "a/b", `{"contentType":"c/d"}`: "c/d",
+	} {
+		body := "--x\r\nContent-Type: application/json\r\n\r\n" + json + "\r\n--x\r\nContent-Type: a/b\r\n\r\ndata\r\n--x--\r\n"
+		resp, err := http.Post(f.url+"/upload/storage/v1/b/bk1/o?uploadType=multipart&name=typed", "multipart/related; boundary=x", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || !strings.Contains(string(answer), `"contentType":"`+want+`"`) {
+			t.Errorf("%s: %s %s", json, resp.Status, answer)
+		}
+	}
+}
+
+// A piece that is sent again may be shorter than it was.
+func TestPieceSentAgain(t *testing.T) {
+	f := start(t)
+	resp, err := http.Post(f.url+"/upload/storage/v1/b/bk1/o?uploadType=resumable&name=again", "application/json", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for _, piece := range []struct {
+		span, data string
+		want       int
+	}{{"bytes 0-9/*", "0123456789", 308}, {"bytes 4-6/7", "abc", 200}} {
+		req, err := http.NewRequest(http.MethodPut, resp.Header.Get("Location"), strings.NewReader(piece.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Range", piece.span)
+		got, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Body.Close()
+		if got.StatusCode != piece.want {
+			t.Errorf("%s: %s", piece.span, got.Status)
+		}
+	}
+	if got := read(t, f.client.Bucket("bk1").Object("again")); got != "0123abc" {
+		t.Errorf("read %q", got)
+	}
+}
+
+func TestBucketNames(t *testing.T) {
+	label := strings.Repeat("x", 63)
+	for name, want := range map[string]bool{
+		"bk1": true, "a-b_c": true, label: true, label + "." + label: true, "p.example.com": true,
+		"b": false, "Bk1": false, "-bk": false, "bk-": false, "a..b": false, "a.-b": false, label + "x": false, "a." + label + "x": false,
+		"192.168.1.1": false, "../x": false, strings.Repeat("a.", 120) + "b": false,
+	} {
+		if got := validBucket(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
 	}
 }
 

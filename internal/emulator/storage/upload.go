@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"mime"
@@ -47,8 +46,8 @@ func (s *Service) upload(w http.ResponseWriter, r *http.Request, parts []string)
 	}
 	switch q.Get("uploadType") {
 	case "media":
-		m := &metadata{Name: q.Get("name")}
-		return s.store(w, objectID{bucket, m.Name}, withType(m, r.Header.Get("Content-Type")), q, r.Body)
+		m := &metadata{mimeType: r.Header.Get("Content-Type")}
+		return s.store(w, objectID{bucket, q.Get("name")}, m, q, r.Body)
 	case "multipart":
 		return s.multipart(w, r, bucket)
 	case "resumable":
@@ -77,20 +76,6 @@ func (s *Service) insertEmpty(w http.ResponseWriter, r *http.Request, bucket str
 	return s.store(w, objectID{bucket, m.Name}, m, q, http.NoBody)
 }
 
-// withType adds a content type where the metadata names none.
-func withType(m *metadata, contentType string) *metadata {
-	if contentType != "" && !bytes.Contains(m.raw, []byte(`"contentType"`)) {
-		typed := fmt.Sprintf(`{"contentType":%q`, contentType)
-		if rest := bytes.TrimSpace(m.raw); len(rest) > 2 {
-			typed += "," + string(rest[1:])
-		} else {
-			typed += "}"
-		}
-		m.raw = []byte(typed)
-	}
-	return m
-}
-
 // multipart takes an upload whose first part is the metadata.
 func (s *Service) multipart(w http.ResponseWriter, r *http.Request, bucket string) error {
 	edge, ok := boundary(r.Header.Get("Content-Type"))
@@ -114,7 +99,8 @@ func (s *Service) multipart(w http.ResponseWriter, r *http.Request, bucket strin
 	if name == "" {
 		name = r.URL.Query().Get("name")
 	}
-	return s.store(w, objectID{bucket, name}, withType(m, media.Header.Get("Content-Type")), r.URL.Query(), media)
+	m.mimeType = media.Header.Get("Content-Type")
+	return s.store(w, objectID{bucket, name}, m, r.URL.Query(), media)
 }
 
 // boundary reads the boundary of a multipart body. gcloud writes it between
@@ -190,7 +176,8 @@ func (s *Service) begin(w http.ResponseWriter, r *http.Request, bucket string) e
 		return err
 	}
 	key := uuid.NewString()
-	u := &upload{id: objectID{bucket, m.Name}, meta: withType(m, r.Header.Get("X-Upload-Content-Type")), query: q, file: f}
+	m.mimeType = r.Header.Get("X-Upload-Content-Type")
+	u := &upload{id: objectID{bucket, m.Name}, meta: m, query: q, file: f}
 	s.mu.Lock()
 	full := len(s.uploads) >= maxUploads
 	if !full {
@@ -251,6 +238,9 @@ func (s *Service) resume(w http.ResponseWriter, r *http.Request, key string) err
 		return nil
 	}
 	defer u.discard()
+	if err := u.file.Truncate(u.size); err != nil { // a piece may have been sent again, shorter
+		return err
+	}
 	return s.finish(w, u.file, u.id, u.meta, u.query)
 }
 

@@ -23,7 +23,10 @@ var ErrLocked = errors.New("the data directory is in use by another kakehi proce
 var ErrNotFound = errors.New("not found")
 
 // DB is an open database.
-type DB struct{ bolt *bbolt.DB }
+type DB struct {
+	bolt *bbolt.DB
+	path string
+}
 
 // Open opens or creates the database in dir.
 func Open(dir string) (*DB, error) {
@@ -31,14 +34,22 @@ func Open(dir string) (*DB, error) {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
 	path := filepath.Join(dir, "kakehi.db")
-	b, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond, FreelistType: bbolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
+	db := &DB{path: path}
+	err := guarded(path, func() (err error) {
+		db.bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond, FreelistType: bbolt.FreelistMapType})
+		return err
+	})
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
+	case errors.Is(err, ErrDamaged):
+		return nil, err
+	case isDamage(err):
+		return nil, damaged(path, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	return &DB{bolt: b}, nil
+	return nil, fmt.Errorf("open the database: %w", err)
 }
 
 // Close flushes and closes the database.
@@ -46,18 +57,18 @@ func (d *DB) Close() error { return d.bolt.Close() }
 
 // View runs a read-only transaction.
 func (d *DB) View(f func(tx *Tx) error) error {
-	return d.bolt.View(func(tx *bbolt.Tx) error { return f(&Tx{tx}) })
+	return guarded(d.path, func() error { return d.bolt.View(func(tx *bbolt.Tx) error { return f(&Tx{tx}) }) })
 }
 
 // Update runs a transaction; when it returns nil the writes are on disk.
 func (d *DB) Update(f func(tx *Tx) error) error {
-	return d.bolt.Update(func(tx *bbolt.Tx) error { return f(&Tx{tx}) })
+	return guarded(d.path, func() error { return d.bolt.Update(func(tx *bbolt.Tx) error { return f(&Tx{tx}) }) })
 }
 
 // Batch is Update, shared with concurrent callers in one disk write. f may run
 // more than once.
 func (d *DB) Batch(f func(tx *Tx) error) error {
-	return d.bolt.Batch(func(tx *bbolt.Tx) error { return f(&Tx{tx}) })
+	return guarded(d.path, func() error { return d.bolt.Batch(func(tx *bbolt.Tx) error { return f(&Tx{tx}) }) })
 }
 
 // Tx is a transaction over tables of key and value; a table exists once

@@ -2,11 +2,15 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -130,6 +134,70 @@ func TestDamageIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A file that was cut off or written over is told as such, whatever it makes the
+// library do.
+func TestDamagedFile(t *testing.T) {
+	dir := t.TempDir()
+	db := open(t, dir)
+	for n := range uint64(2000) {
+		if err := db.bolt.Update(func(tx *bbolt.Tx) error { return (&Tx{tx}).Put("t", Key(n), make([]byte, 100)) }); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			db.bolt.NoSync = true // it is written in time for a test that reads
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(dir, "kakehi.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for name, damage := range map[string]func([]byte) []byte{
+		"zeroed":        func(b []byte) []byte { clear(b); return b },
+		"cut to a page": func(b []byte) []byte { return b[:page] },
+		"cut in half":   func(b []byte) []byte { return b[:len(b)/2] },
+		"pages zeroed":  func(b []byte) []byte { clear(b[2*page:]); return b },
+		"pages random": func(b []byte) []byte {
+			r := rand.New(rand.NewPCG(1, 2))
+			for i := 2 * page; i < len(b); i += 8 {
+				binary.LittleEndian.PutUint64(b[i:], r.Uint64())
+			}
+			return b
+		},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "kakehi.db"), damage(bytes.Clone(whole)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := Open(dir)
+		if err == nil {
+			err = db.View(func(tx *Tx) error {
+				tx.Scan("t", "", func(string, []byte) bool { return true })
+				return nil
+			})
+			err = errors.Join(err, db.Update(func(tx *Tx) error { return tx.Put("t", Key(5000), nil) }))
+			db.Close()
+		}
+		if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "kakehi.db") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A panic of the caller is a bug, not damage.
+func TestPanicPasses(t *testing.T) {
+	db := open(t, t.TempDir())
+	defer func() {
+		if p := recover(); p != "boom" {
+			t.Errorf("recovered %v", p)
+		}
+	}()
+	_ = db.Update(func(*Tx) error { panic("boom") })
 }
 
 func TestSequence(t *testing.T) {

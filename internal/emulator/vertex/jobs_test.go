@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -115,6 +116,9 @@ func TestJobFails(t *testing.T) {
 			j.JobSpec.WorkerPoolSpecs[0].Task = &pb.WorkerPoolSpec_PythonPackageSpec{PythonPackageSpec: &pb.PythonPackageSpec{
 				ExecutorImageUri: "e", PackageUris: []string{"gs://b/p.tar.gz"}, PythonModule: "m"}}
 		}, codes.InvalidArgument, []string{"python_package_spec"}},
+		{"replicas beyond memory", func(j *pb.CustomJob) {
+			j.JobSpec.WorkerPoolSpecs = append(j.JobSpec.WorkerPoolSpecs, c.pool("exit 0", math.MaxInt64))
+		}, codes.InvalidArgument, []string{"more than the 64 replicas", "worker pool 1 has 9223372036854775807"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -78,17 +78,17 @@ func (j *job) serviceEnv(spec *pb.CustomJobSpec) []string {
 // cluster gives each replica an address of its own on this machine, and one
 // more port for the container's use.
 func cluster(spec *pb.CustomJobSpec) (members []member, openPort int, err error) {
+	const most = 64 // processes of one machine
 	for i, pool := range spec.WorkerPoolSpecs {
 		if emptyPool(pool) {
 			continue
 		}
+		if pool.ReplicaCount > most-int64(len(members)) {
+			return nil, 0, fmt.Errorf("the job has more than the %d replicas that the embedded cloud runs of one job: worker pool %d has %d", most, i, pool.ReplicaCount)
+		}
 		for n := range int(pool.ReplicaCount) {
 			members = append(members, member{pool: i, index: n})
 		}
-	}
-	const most = 64 // processes of one machine
-	if len(members) > most {
-		return nil, 0, fmt.Errorf("the job has %d replicas; the embedded cloud runs up to %d of a job on one machine", len(members), most)
 	}
 	ports, err := freePorts(len(members) + 1)
 	if err != nil {

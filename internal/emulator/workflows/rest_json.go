@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/kakehi/kakehi/internal/emulator/rest"
 )
 
 // executionFields are the fields of an execution that only the REST form has.
@@ -68,16 +70,16 @@ func decodeExecution(req request) (record, error) {
 			delete(object, name)
 		}
 	}
-	rec := record{pb: &executionspb.Execution{}}
-	err := recode(own, &extra)
-	if err == nil {
-		var rest []byte
-		if rest, err = json.Marshal(object); err == nil {
-			err = protojson.Unmarshal(rest, rec.pb)
-		}
+	if err := recode(own, &extra); err != nil {
+		return record{}, invalidJSON(err)
 	}
+	message, err := json.Marshal(object)
 	if err != nil {
 		return record{}, invalidJSON(err)
+	}
+	rec := record{pb: &executionspb.Execution{}}
+	if err := rest.UnmarshalAt(message, rec.pb, "execution"); err != nil {
+		return record{}, err
 	}
 	if !historyLevels[extra.History] {
 		return record{}, invalid("execution.execution_history_level", "%q is not a level", extra.History)

@@ -84,7 +84,8 @@ func TestRESTRefuses(t *testing.T) {
 		want               string
 	}{
 		{"POST", wfName + "/executions", `{"argument":`, 400, "Invalid JSON payload"},
-		{"POST", wfName + "/executions", `{"argument":5}`, 400, "Invalid JSON payload"},
+		{"POST", wfName + "/executions", `{"argument":5}`, 400, "Invalid value at 'execution.argument' (TYPE_STRING), 5"},
+		{"POST", wfName + "/executions", `{"argumentx":"{}"}`, 400, "Unknown name \"argumentx\" at 'execution': Cannot find field."},
 		{"POST", wfName + "/executions", `{"arguments":"5"}`, 400, "arguments"},
 		{"POST", wfName + "/executions", `{"executionHistoryLevel":"MUCH"}`, 400, "MUCH"},
 		{"POST", wfName + "/executions", `[]`, 400, "Invalid JSON payload"},
