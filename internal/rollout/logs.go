@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 )
@@ -53,7 +54,7 @@ func Count(entries []Entry, state State, p95 time.Duration) Sample {
 	cold := map[string]bool{}
 	for _, e := range entries {
 		if e.Labels[ColdLabel] == "true" && e.Trace != "" {
-			cold[e.Trace] = true
+			cold[path.Base(e.Trace)] = true // a server that does not know its project logs the bare id
 		}
 	}
 	var x Sample
@@ -64,7 +65,7 @@ func Count(entries []Entry, state State, p95 time.Duration) Sample {
 		if e.HTTPRequest == nil || e.HTTPRequest.Status == 0 || !strings.HasSuffix(e.LogName, requestLog) || tagged(e.HTTPRequest.RequestURL) {
 			continue
 		}
-		isCold := e.Labels[ColdLabel] == "true" || cold[e.Trace]
+		isCold := e.Labels[ColdLabel] == "true" || cold[path.Base(e.Trace)]
 		switch e.Resource.Labels["revision_name"] {
 		case state.Candidate:
 			x.Canary = x.Canary.plus(e.counts(isCold, p95))

@@ -159,7 +159,7 @@ const entriesJSON = `[
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","labels":{"kakehi.dev/cold":"true"},
   "resource":{"labels":{"revision_name":"new"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":200,"latency":"2s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Fstdout","labels":{"kakehi.dev/cold":"true"},"trace":"t3","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"status":200,"latency":"2s"}},
- {"logName":"projects/p/logs/run.googleapis.com%2Frequests","trace":"t3","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":429,"latency":"2s"}},
+ {"logName":"projects/p/logs/run.googleapis.com%2Frequests","trace":"projects/p/traces/t3","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":429,"latency":"2s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":404,"latency":"0.1s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","resource":{"labels":{"revision_name":"new"}},"httpRequest":{"requestUrl":"https://candidate---penguins-1.us-central1.run.app/predict","status":500,"latency":"9s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","resource":{"labels":{"revision_name":"third"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":500,"latency":"9s"}},
