@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,6 +47,21 @@ func (s *Service) Filter(state State) string {
 		` AND timestamp>=%q AND receiveTimestamp>%q`,
 		s.ID(), project+requestLog, project+"run.googleapis.com%2Fstdout", ColdLabel,
 		stamp(state.Started), stamp(state.Cursor))
+}
+
+// Settled is what may be counted of the first entries by time, when more follow.
+// Those were received after they were made, which is after the last entry here
+// was made: what was received until then is complete.
+func Settled(entries []Entry) []Entry {
+	if len(entries) == 0 {
+		return nil
+	}
+	last := entries[len(entries)-1].Timestamp
+	settled := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return !e.ReceiveTimestamp.Before(last) })
+	if len(settled) == 0 { // the log is that far behind: better some lost than no look at all
+		return entries
+	}
+	return settled
 }
 
 // Count makes a sample of log entries. Requests to tag URLs are left out: they

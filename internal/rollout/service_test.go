@@ -186,6 +186,46 @@ func TestCount(t *testing.T) {
 	}
 }
 
+// TestSettled reads a log in pieces: every entry is counted once, whenever it
+// was received.
+func TestSettled(t *testing.T) {
+	var log []Entry
+	for i := range 200 {
+		e := Entry{Timestamp: began.Add(time.Duration(i) * time.Second)}
+		e.ReceiveTimestamp = e.Timestamp.Add(time.Duration(i*7%13) * time.Second)
+		log = append(log, e)
+	}
+	const piece = 40
+	cursor, counted := began.Add(-time.Second), map[time.Time]int{}
+	for {
+		var next []Entry
+		for _, e := range log {
+			if e.ReceiveTimestamp.After(cursor) {
+				next = append(next, e)
+			}
+		}
+		if len(next) == 0 {
+			break
+		}
+		if len(next) > piece {
+			next = Settled(next[:piece])
+		}
+		for _, e := range next {
+			counted[e.Timestamp]++
+		}
+		cursor = Count(next, Begin("new", "old", "x", began), 0).Through
+	}
+	for _, e := range log {
+		if counted[e.Timestamp] != 1 {
+			t.Errorf("%v is counted %d times", e.Timestamp, counted[e.Timestamp])
+		}
+	}
+	behind := []Entry{{Timestamp: began, ReceiveTimestamp: began.Add(time.Hour)}}
+	if got := Settled(behind); len(got) != 1 || Settled(nil) != nil {
+		t.Errorf("far behind: %v", got)
+	}
+}
+
 func TestFilter(t *testing.T) {
 	s := service(t, serviceJSON)
 	state := Begin("new", "old", "x", began)
