@@ -83,27 +83,29 @@ func (d *decider) decide(ctx context.Context, req *request) (rollout.Answer, err
 // sample reads the evidence. A source that fails is no evidence, not an error:
 // the rollout holds, and looks again.
 func (d *decider) sample(ctx context.Context, service *rollout.Service, state rollout.State, policy rollout.Policy) rollout.Sample {
-	entries, err := d.entries(ctx, service.Project(), service.Filter(state))
+	entries, whole, err := d.entries(ctx, service.Project(), service.Filter(state))
 	if err != nil {
 		return rollout.Sample{Failed: err.Error()}
+	}
+	if !whole {
+		entries = rollout.Settled(entries)
 	}
 	return rollout.Count(entries, state, policy.Latency())
 }
 
-// maxPages bounds one look at the log. Entries come by time, so what is left
-// over is a later window: it is read at the next look.
+// maxPages bounds one look at the log; what is left over is read at the next.
 const (
 	maxPages = 50
 	pageSize = 1000
 	maxPage  = 64 << 20
 )
 
-func (d *decider) entries(ctx context.Context, project, filter string) ([]rollout.Entry, error) {
+// entries reads the log by time, and says whether it came to its end.
+func (d *decider) entries(ctx context.Context, project, filter string) (all []rollout.Entry, whole bool, err error) {
 	token, err := d.identity.AccessToken(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var all []rollout.Entry
 	page := ""
 	for range maxPages {
 		var answer struct {
@@ -115,14 +117,14 @@ func (d *decider) entries(ctx context.Context, project, filter string) ([]rollou
 			"orderBy": "timestamp asc", "pageSize": pageSize, "pageToken": page,
 		}, &answer)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		all = append(all, answer.Entries...)
 		if page = answer.NextPageToken; page == "" {
-			break
+			return all, true, nil
 		}
 	}
-	return all, nil
+	return all, false, nil
 }
 
 // call is logging.googleapis.com/v2/entries:list.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +38,9 @@ func (o *cloudFlags) register(cmd *cobra.Command) {
 	f.StringVar(&o.region, "region", emulator.Defaults().Region, "region in Google Cloud")
 }
 
+// dialTimeout is how long a kakehi dev may take to accept a connection.
+const dialTimeout = 3 * time.Second
+
 // connect returns a client of the cloud that the flags name: Google's, a
 // running kakehi dev, or the embedded cloud of the data directory, opened for
 // this command.
@@ -46,6 +51,9 @@ func (a *app) connect(o cloudFlags) (*gcp.Client, func() error, error) {
 		c := gcp.New(gcp.Options{Project: o.project, Location: o.region})
 		return c, c.Close, nil
 	case o.addr == "":
+		if _, err := os.Stat(o.dataDir); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("there is no embedded cloud in %s: run a pipeline first, or name another folder with --data-dir", o.dataDir)
+		}
 		cloud, err := local.Open("127.0.0.1:0", emulator.Options{DataDir: o.dataDir})
 		if err == nil {
 			return cloud.Client, func() error { return closeCloud(cloud) }, nil
@@ -56,6 +64,11 @@ func (a *app) connect(o cloudFlags) (*gcp.Client, func() error, error) {
 		}
 		o.addr = strings.TrimSpace(string(addr))
 	}
+	conn, err := net.DialTimeout("tcp", o.addr, dialTimeout)
+	if err != nil { // the client would go on trying
+		return nil, nil, fmt.Errorf("no kakehi dev answers: %w", err)
+	}
+	_ = conn.Close()
 	c := gcp.New(gcp.Options{Endpoint: o.addr, Project: d.Project, Location: d.Region})
 	return c, c.Close, nil
 }
@@ -77,6 +90,9 @@ func (a *app) rolloutCommand() *cobra.Command {
 		Short: "Show how the rollout of a service stands",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			return a.withService(cmd.Context(), o, args[0], func(_ *gcp.Client, _ *runpb.Service, s *rollout.Service) error {
 				summary, err := rollout.Status(s)
 				if err != nil {
@@ -100,6 +116,9 @@ func (a *app) forceCommand(o *cloudFlags, name, short string, action rollout.Act
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := textOrJSON(output); err != nil {
+				return err
+			}
 			ctx := cmd.Context()
 			return a.withService(ctx, *o, args[0], func(c *gcp.Client, service *runpb.Service, s *rollout.Service) error {
 				answer, err := rollout.Force(s, action, time.Now())
@@ -178,13 +197,17 @@ func applyAnswer(ctx context.Context, c *gcp.Client, service *runpb.Service, ans
 	return err
 }
 
-func (a *app) printRollout(s rollout.Summary, output string) error {
-	switch output {
-	case "json":
-		return a.printJSON(s)
-	case "text":
-	default:
+// textOrJSON checks a format before anything is done.
+func textOrJSON(output string) error {
+	if output != "text" && output != "json" {
 		return usageError("--output takes text or json, not %q", output)
+	}
+	return nil
+}
+
+func (a *app) printRollout(s rollout.Summary, output string) error {
+	if output == "json" {
+		return a.printJSON(s)
 	}
 	phase := string(s.Phase)
 	if phase == "" {

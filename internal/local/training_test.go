@@ -1,12 +1,17 @@
 package local_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/kakehi/kakehi/internal/cli"
 )
 
 // failures are the ways in which the training goes wrong, and what the run must
@@ -85,4 +90,31 @@ func TestRollback(t *testing.T) {
 	if diff := cmp.Diff(want, c.traffic(t, "served")); diff != "" {
 		t.Errorf("traffic after the rollback: %s", diff)
 	}
+
+	// A person decides otherwise, and changes her mind.
+	canary := c.rollout(t, "status", "rolled_back")
+	for _, tt := range []struct{ command, phase, revision string }{
+		{"promote", "promoted", canary},
+		{"rollback", "rolled_back", champion.Revision},
+	} {
+		c.rollout(t, tt.command, tt.phase)
+		if diff := cmp.Diff(map[string]int32{tt.revision: 100}, c.traffic(t, "served")); diff != "" {
+			t.Errorf("traffic after %s: %s", tt.command, diff)
+		}
+	}
+}
+
+// rollout runs kakehi rollout, wants a phase, and returns the candidate.
+func (c *cloud) rollout(t *testing.T, command, phase string) string {
+	t.Helper()
+	var out, log bytes.Buffer
+	args := []string{"rollout", command, "served", "-o", "json", "--data-dir", c.DataDir}
+	if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &log}); code != 0 {
+		t.Fatalf("kakehi %q: exit code %d\n%s", args, code, log.Bytes())
+	}
+	var got struct{ Phase, Candidate string }
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Phase != phase {
+		t.Errorf("kakehi %q: %v, phase %q, want %q", args, err, got.Phase, phase)
+	}
+	return got.Candidate
 }

@@ -3,6 +3,8 @@ package rollout
 import (
 	"fmt"
 	"net/url"
+	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,13 +49,28 @@ func (s *Service) Filter(state State) string {
 		stamp(state.Started), stamp(state.Cursor))
 }
 
+// Settled is what may be counted of the first entries by time, when more follow.
+// Those were received after they were made, which is after the last entry here
+// was made: what was received until then is complete.
+func Settled(entries []Entry) []Entry {
+	if len(entries) == 0 {
+		return nil
+	}
+	last := entries[len(entries)-1].Timestamp
+	settled := slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return !e.ReceiveTimestamp.Before(last) })
+	if len(settled) == 0 { // the log is that far behind: better some lost than no look at all
+		return entries
+	}
+	return settled
+}
+
 // Count makes a sample of log entries. Requests to tag URLs are left out: they
 // are probes and experiments, not the users' traffic. With p95 0 none is slow.
 func Count(entries []Entry, state State, p95 time.Duration) Sample {
 	cold := map[string]bool{}
 	for _, e := range entries {
 		if e.Labels[ColdLabel] == "true" && e.Trace != "" {
-			cold[e.Trace] = true
+			cold[path.Base(e.Trace)] = true // a server that does not know its project logs the bare id
 		}
 	}
 	var x Sample
@@ -64,7 +81,7 @@ func Count(entries []Entry, state State, p95 time.Duration) Sample {
 		if e.HTTPRequest == nil || e.HTTPRequest.Status == 0 || !strings.HasSuffix(e.LogName, requestLog) || tagged(e.HTTPRequest.RequestURL) {
 			continue
 		}
-		isCold := e.Labels[ColdLabel] == "true" || cold[e.Trace]
+		isCold := e.Labels[ColdLabel] == "true" || cold[path.Base(e.Trace)]
 		switch e.Resource.Labels["revision_name"] {
 		case state.Candidate:
 			x.Canary = x.Canary.plus(e.counts(isCold, p95))

@@ -159,7 +159,7 @@ const entriesJSON = `[
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","labels":{"kakehi.dev/cold":"true"},
   "resource":{"labels":{"revision_name":"new"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":200,"latency":"2s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Fstdout","labels":{"kakehi.dev/cold":"true"},"trace":"t3","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"status":200,"latency":"2s"}},
- {"logName":"projects/p/logs/run.googleapis.com%2Frequests","trace":"t3","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":429,"latency":"2s"}},
+ {"logName":"projects/p/logs/run.googleapis.com%2Frequests","trace":"projects/p/traces/t3","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":429,"latency":"2s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","resource":{"labels":{"revision_name":"old"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":404,"latency":"0.1s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","resource":{"labels":{"revision_name":"new"}},"httpRequest":{"requestUrl":"https://candidate---penguins-1.us-central1.run.app/predict","status":500,"latency":"9s"}},
  {"logName":"projects/p/logs/run.googleapis.com%2Frequests","resource":{"labels":{"revision_name":"third"}},"httpRequest":{"requestUrl":"https://penguins-1.us-central1.run.app/predict","status":500,"latency":"9s"}},
@@ -183,6 +183,46 @@ func TestCount(t *testing.T) {
 	want.Canary.Slow = 0
 	if diff := cmp.Diff(want, Count(entries, Begin("new", "old", "x", began), 0)); diff != "" {
 		t.Errorf("without an objective: %s", diff)
+	}
+}
+
+// TestSettled reads a log in pieces: every entry is counted once, whenever it
+// was received.
+func TestSettled(t *testing.T) {
+	var log []Entry
+	for i := range 200 {
+		e := Entry{Timestamp: began.Add(time.Duration(i) * time.Second)}
+		e.ReceiveTimestamp = e.Timestamp.Add(time.Duration(i*7%13) * time.Second)
+		log = append(log, e)
+	}
+	const piece = 40
+	cursor, counted := began.Add(-time.Second), map[time.Time]int{}
+	for {
+		var next []Entry
+		for _, e := range log {
+			if e.ReceiveTimestamp.After(cursor) {
+				next = append(next, e)
+			}
+		}
+		if len(next) == 0 {
+			break
+		}
+		if len(next) > piece {
+			next = Settled(next[:piece])
+		}
+		for _, e := range next {
+			counted[e.Timestamp]++
+		}
+		cursor = Count(next, Begin("new", "old", "x", began), 0).Through
+	}
+	for _, e := range log {
+		if counted[e.Timestamp] != 1 {
+			t.Errorf("%v is counted %d times", e.Timestamp, counted[e.Timestamp])
+		}
+	}
+	behind := []Entry{{Timestamp: began, ReceiveTimestamp: began.Add(time.Hour)}}
+	if got := Settled(behind); len(got) != 1 || Settled(nil) != nil {
+		t.Errorf("far behind: %v", got)
 	}
 }
 

@@ -9,15 +9,13 @@ locals {
   member = { for role, account in google_service_account.role : role => "serviceAccount:${account.email}" }
 
   project_roles = {
-    "workflows aiplatform.user"  = ["workflows", "roles/aiplatform.user"]
-    "workflows run.developer"    = ["workflows", "roles/run.developer"]
-    "workflows logging.write"    = ["workflows", "roles/logging.logWriter"]
-    "steps logging.viewer"       = ["steps", "roles/logging.viewer"]
-    "steps run.invoker"          = ["steps", "roles/run.invoker"]
-    "serving logging.write"      = ["serving", "roles/logging.logWriter"]
-    "workflows run.invoker"      = ["workflows", "roles/run.invoker"]
-    "trainer logging.write"      = ["trainer", "roles/logging.logWriter"]
-    "steps run.viewer (rollout)" = ["steps", "roles/run.viewer"]
+    "workflows aiplatform.user" = ["workflows", "roles/aiplatform.user"]   # jobs and the model registry
+    "workflows run.developer"   = ["workflows", "roles/run.developer"]     # deploys, shifts traffic
+    "workflows run.invoker"     = ["workflows", "roles/run.invoker"]       # calls the functions
+    "workflows logging.write"   = ["workflows", "roles/logging.logWriter"] # sys.log
+    "steps run.invoker"         = ["steps", "roles/run.invoker"]           # probes and evaluates the served model
+    "steps logging.viewer"      = ["steps", "roles/logging.viewer"]        # the evidence of a rollout
+    "trainer logging.write"     = ["trainer", "roles/logging.logWriter"]
   }
 
   bucket_roles = {

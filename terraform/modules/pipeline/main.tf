@@ -21,8 +21,9 @@ resource "google_cloud_run_v2_service" "function" {
   deletion_protection = false
 
   template {
-    service_account = google_service_account.role["steps"].email
-    timeout         = "1800s"
+    service_account       = google_service_account.role["steps"].email
+    timeout               = "1800s"
+    execution_environment = "EXECUTION_ENVIRONMENT_GEN2" # which mounting a bucket needs
 
     containers {
       image = var.images["functions"]
