@@ -29,7 +29,8 @@ package interp
 //     ends the retries: the original error goes on. The policy is evaluated at
 //     each error, and a predicate is not asked once max_retries is reached.
 //   - A branch cannot return. One that waits for a parallel step of its own gives
-//     its place among the running branches away.
+//     its place among the running branches of the execution away, not that among
+//     those of its step.
 //   - The id of a branch in UnhandledBranchError is its number, from 0.
 //   - HTTP redirects are followed as Go's client does.
 //   - A cancelled execution has cancelMessage as the payload of its error.

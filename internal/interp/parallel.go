@@ -67,8 +67,7 @@ func (o *parallelOp) run(t *thread, f *frame) error {
 	}
 	t.waiting = true
 	if t.par != nil {
-		x.running--
-		t.par.running--
+		x.running-- // but it still counts for the limit of its own step
 	}
 	x.parallels = append(x.parallels, p)
 	x.startBranches()
@@ -144,7 +143,6 @@ func (p *parallel) end(x *Execution) {
 	t.waiting = false
 	if t.par != nil {
 		x.running++
-		t.par.running++
 	}
 	if len(p.failed) > 0 {
 		t.throw(p.unhandled())
