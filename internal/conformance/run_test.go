@@ -61,7 +61,11 @@ func (s *sentence) probe(t *testing.T, expression string) string {
 	if p == nil {
 		return "refused " + firstError(found).Code
 	}
-	o := w.run(p)
+	return describe(w.run(p))
+}
+
+// describe is a result as JSON, or "! " and the error.
+func describe(o interp.Outcome) string {
 	if o.State == interp.Succeeded {
 		return string(value.MustJSON(o.Result))
 	}

@@ -150,7 +150,7 @@ func readSuite(file string) (*suite, error) {
 }
 
 func readSentence(of *suite, f txtar.File) (*sentence, error) {
-	s := &sentence{suite: of, name: f.Name, doc: of.doc}
+	s := &sentence{suite: of, name: f.Name}
 	body := f.Data
 	for bytes.HasPrefix(body, []byte("#")) {
 		line, rest, _ := bytes.Cut(body, []byte("\n"))
@@ -168,6 +168,9 @@ func readSentence(of *suite, f txtar.File) (*sentence, error) {
 		default:
 			*many = append(*many, value)
 		}
+	}
+	if s.doc == "" {
+		s.doc = of.doc
 	}
 	if s.isTable() {
 		s.table = strings.Split(strings.TrimSpace(string(body)), "\n")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/value"
+	"github.com/kakehi/kakehi/internal/workflow"
 )
 
 //go:embed connectors.json
@@ -63,10 +64,10 @@ func Connectors() []string {
 	return names
 }
 
-// connector returns the function of a connector. It exists for any name under
-// googleapis, but fails where the method is not emulated.
+// connector returns the function of a connector. It exists for any name that
+// may be one, but fails where the method is not emulated.
 func connector(name string) (*interp.Func, bool) {
-	if !strings.HasPrefix(name, "googleapis.") {
+	if !workflow.IsConnector(name) {
 		return nil, false
 	}
 	m, ok := connectors[name]

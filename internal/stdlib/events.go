@@ -11,7 +11,7 @@ import (
 var events = []Entry{
 	{Name: "events.await_callback", Example: `events.await_callback: {callback: ${endpoint}, timeout: 3600}`,
 		Func: interp.Func{Params: []string{"callback", "timeout"}, Required: 1, Start: awaitCallback}},
-	{Name: "events.create_callback_endpoint", Example: `events.create_callback_endpoint: {http_callback_method: POST}`,
+	{Name: "events.create_callback_endpoint", Example: `events.create_callback_endpoint("POST")`,
 		Func: interp.Func{Params: []string{"http_callback_method"}, Eval: createCallback}},
 }
 

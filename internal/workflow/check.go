@@ -25,7 +25,7 @@ type Signature struct {
 type CheckOptions struct {
 	// Functions returns the signature of a standard library function by its
 	// dotted name. When it is nil, functions are not checked. Connectors
-	// (googleapis.…) are accepted in any case.
+	// (see IsConnector) are accepted in any case.
 	Functions func(name string) (Signature, bool)
 	// FunctionNames lists what Functions knows, for "did you mean".
 	FunctionNames []string
@@ -96,10 +96,8 @@ func (c *checker) suggest(name string, names func() []string) string {
 // saved and restored by whoever changes them.
 type routine struct {
 	*checker
-	labels  map[string]label
-	regions map[any]*region   // by the *For or *Branch that they are
-	targets map[string]bool   // steps that are jumped to
-	inner   map[string]string // variables of inner scopes, and of what
+	index *index
+	inner map[string]string // variables of inner scopes, and of what
 
 	scope    *scope
 	region   *region
@@ -111,14 +109,12 @@ type routine struct {
 func (c *checker) workflow(w *Workflow) {
 	r := &routine{
 		checker: c,
-		labels:  make(map[string]label),
-		regions: make(map[any]*region),
-		targets: make(map[string]bool),
+		index:   newIndex(w.Steps),
 		inner:   make(map[string]string),
-		region:  &region{},
 	}
+	r.region = r.index.root
 	r.params(w)
-	r.index(w.Steps)
+	r.names()
 	r.scope = newScope(nil)
 	for _, p := range w.Params {
 		r.scope.vars[p.Name] = true
@@ -276,7 +272,7 @@ func (r *routine) inside(s *scope, body any, where string, steps []*Step) {
 	}
 	r.scope = s
 	if body != nil {
-		r.region = r.regions[body]
+		r.region = r.index.regions[body]
 	}
 	r.steps(steps)
 }
