@@ -7,6 +7,8 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -132,6 +134,36 @@ func link(doc string) string {
 		return fmt.Sprintf("[%s](%s%s)", doc, base, doc)
 	}
 	return fmt.Sprintf("[%s](%sdocs/%s)", doc, base, doc)
+}
+
+// TestChoices checks that the code names no choice that does not exist.
+func TestChoices(t *testing.T) {
+	known := map[string]bool{}
+	for _, s := range suites(t) {
+		for _, one := range s.sentences {
+			known[one.name] = known[one.name] || s.name == choicesName
+		}
+	}
+	named := regexp.MustCompile(`\(?choice(?:\n// | )([a-z0-9]+(?:-[a-z0-9]+)+)`)
+	files, err := filepath.Glob("../[eivws]*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllStringSubmatch(string(text), -1) {
+			if found++; !known[m[1]] {
+				t.Errorf("%s names the choice %s, which does not exist", file, m[1])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("the code names only %d choices: are its comments written in another way?", found)
+	}
 }
 
 // TestElsewhere checks that the tests exist that elsewhere.tsv names: folder

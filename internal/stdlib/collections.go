@@ -26,7 +26,7 @@ var collections = []Entry{
 		if !ok {
 			return nil, wrongType("key", "a string or an integer", a[1])
 		}
-		return m.Without(k), nil // a key that is not there is no error: a choice
+		return m.Without(k), nil // (choice map-delete-missing)
 	}),
 	pure("map.get", `map.get(m, ["a", "b"])`, []string{"map", "keys"}, 2, mapGet),
 	pure("map.merge", `map.merge(a, b)`, []string{"first", "second"}, 2, merger(func(_, second value.Value) value.Value { return second })),

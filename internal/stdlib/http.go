@@ -113,7 +113,7 @@ func urlArg(v, query value.Value) (*url.URL, error) {
 }
 
 // encodeQuery writes the query in the order of the map. A list repeats its
-// key; null leaves it out, which is a choice.
+// key; null leaves it out (choice query-null).
 func encodeQuery(v value.Value) (string, error) {
 	if !given(v) {
 		return "", nil
@@ -175,7 +175,7 @@ func validHeader(name, text string) bool {
 }
 
 // authArg reads auth. An access token goes to Google's APIs alone; for any other
-// host there are no credentials.
+// host there are no credentials (choice oauth2-other-hosts).
 func authArg(v value.Value, target *url.URL) (*interp.Auth, error) {
 	if !given(v) {
 		return nil, nil

@@ -171,8 +171,7 @@ func appendString(b []byte, s string) []byte {
 
 // FormatDouble writes a double as the language shows it in strings and JSON:
 // the shortest text that reads back as the same double, with a fraction or an
-// exponent. That 4.0 is "4.0" and not "4" is a choice: the documentation shows
-// no example of a whole double.
+// exponent (choice double-text).
 func FormatDouble(d float64) string { return string(appendDouble(nil, d)) }
 
 func appendDouble(b []byte, d float64) []byte {

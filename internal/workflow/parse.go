@@ -17,10 +17,10 @@ import (
 // text that is no YAML, wrong shapes, unknown and repeated keys, and
 // expressions that do not parse. What names mean is left to [Check].
 //
-// Comments are not kept. Where the documentation is silent on YAML, this
-// package chooses: plain scalars have the types of YAML 1.2's core schema, so
-// that yes, no, on, off and dates are strings and 010 is ten; aliases are
-// resolved; merge keys, numbers beyond 64 bits, .inf and .nan are refused.
+// Comments are not kept. On YAML the documentation is silent: plain scalars
+// have the types of YAML 1.2's core schema (choice yaml-core-schema), aliases
+// are resolved (choice yaml-aliases), and merge keys and numbers that JSON has
+// not are refused (choice yaml-merge-keys, choice yaml-not-a-number).
 func Parse(name string, src []byte) (*File, error) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	p := parser{name: name, src: src, lines: []int{0}, budget: len(src) + 1000}
