@@ -11,7 +11,6 @@ import (
 
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/value"
-	"github.com/kakehi/kakehi/internal/workflow"
 )
 
 //go:embed connectors.json
@@ -64,10 +63,10 @@ func Connectors() []string {
 	return names
 }
 
-// connector returns the function of a connector. It exists for any name that
-// may be one, but fails where the method is not emulated.
+// connector returns the function of a connector. It exists for any name under
+// googleapis, but fails where the method is not emulated.
 func connector(name string) (*interp.Func, bool) {
-	if !workflow.IsConnector(name) {
+	if !strings.HasPrefix(name, "googleapis.") {
 		return nil, false
 	}
 	m, ok := connectors[name]

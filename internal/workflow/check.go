@@ -25,7 +25,7 @@ type Signature struct {
 type CheckOptions struct {
 	// Functions returns the signature of a standard library function by its
 	// dotted name. When it is nil, functions are not checked. Connectors
-	// (see IsConnector) are accepted in any case.
+	// (googleapis.…) are accepted in any case.
 	Functions func(name string) (Signature, bool)
 	// FunctionNames lists what Functions knows, for "did you mean".
 	FunctionNames []string

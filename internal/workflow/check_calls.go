@@ -19,12 +19,9 @@ func (r *routine) call(c *Call) {
 	}
 }
 
-// IsConnector reports whether a function is one of the connectors, whose
-// methods are too many to know: those of Google's APIs, and the helpers of
-// Kubernetes Engine.
-func IsConnector(name string) bool {
-	return strings.HasPrefix(name, "googleapis.") || strings.HasPrefix(name, "gke.")
-}
+// connector reports whether a function is one of the connectors, whose
+// methods are too many to know.
+func connector(name string) bool { return strings.HasPrefix(name, "googleapis.") }
 
 // signature looks a function up, and reports it when it is not there. The
 // answer is false also when nothing is known about its arguments.
@@ -32,7 +29,7 @@ func (r *routine) signature(at diag.Pos, name string) (Signature, bool) {
 	if w, ok := r.subs[name]; ok {
 		return subSignature(w), true
 	}
-	if IsConnector(name) || r.options.Functions == nil {
+	if connector(name) || r.options.Functions == nil {
 		return Signature{}, false
 	}
 	sig, ok := r.options.Functions(name)
@@ -109,7 +106,7 @@ func (r *routine) count(at diag.Pos, name string, n int, sig Signature) {
 // callExpr checks a call in an expression.
 func (r *routine) callExpr(c *expr.Call) {
 	// An official sample reads secrets in expressions; other connectors wait.
-	blocking := IsConnector(c.Func) && !strings.HasSuffix(c.Func, ".accessString")
+	blocking := connector(c.Func) && !strings.HasSuffix(c.Func, ".accessString")
 	if sig, ok := r.signature(c.At, c.Func); ok {
 		blocking = sig.Blocking
 		if !blocking {

@@ -69,6 +69,7 @@ events.create_callback_endpoint http_callback_method?
 events.await_callback callback timeout? !
 experimental.executions.run workflow_id location? project_id? argument? !
 experimental.executions.map workflow_id arguments location? project_id? !
+gke.request cluster_id location method path project? timeout? body? headers? query? auth? !
 `
 
 // testOptions are the options of a check with the standard library.
