@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kakehi/kakehi/internal/diag"
+	"github.com/kakehi/kakehi/internal/lint"
 	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
@@ -14,7 +15,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE|DIR...",
 		Short: "Check pipelines and workflows: types, references, limits",
-		Long:  "Checks pipeline specs and Cloud Workflows definitions, told apart by content,\nand prints every problem with its place. A folder stands for all its files.",
+		Long:  "Checks pipeline specs and Cloud Workflows definitions, told apart by content,\nand prints every problem with its place: what a deploy would refuse, and what\ndeploys but is surely not meant. A folder stands for all its files.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var all diag.List
@@ -55,7 +56,7 @@ func checkFile(file string) (diag.List, error) {
 		if err != nil {
 			return asList(file, err), nil
 		}
-		return checkWorkflow(f, src), nil
+		return append(checkWorkflow(f, src), lint.Check(f)...), nil
 	}
 	loaded, err := loadPipeline(file)
 	if err == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/interp"
+	"github.com/kakehi/kakehi/internal/lint"
 	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/value"
 	"github.com/kakehi/kakehi/internal/workflow"
@@ -89,8 +90,8 @@ func firstError(list diag.List) diag.Diagnostic {
 	return diag.Diagnostic{Code: "nothing"}
 }
 
-// deploy reads and checks a source as a deployment does. The program is nil if
-// it is refused.
+// deploy reads and checks a source as a deployment does, and adds the warnings
+// of kakehi check. The program is nil if the source is refused.
 func deploy(src []byte) (*interp.Program, diag.List) {
 	f, err := workflow.Parse("main.yaml", src)
 	if err != nil {
@@ -101,6 +102,7 @@ func deploy(src []byte) (*interp.Program, diag.List) {
 	if found.HasErrors() {
 		return nil, found
 	}
+	found = append(found, lint.Check(f)...)
 	p, err := interp.New(f, stdlib.Funcs())
 	if err != nil {
 		list, _ := diag.From(err)
