@@ -56,7 +56,11 @@ func checkFile(file string) (diag.List, error) {
 		if err != nil {
 			return asList(file, err), nil
 		}
-		return append(checkWorkflow(f, src), lint.Check(f)...), nil
+		found := checkWorkflow(f, src)
+		if !found.HasErrors() {
+			found.Add(lint.Check(f)...)
+		}
+		return found, nil
 	}
 	loaded, err := loadPipeline(file)
 	if err == nil {

@@ -141,6 +141,7 @@ func (w *world) callBack(r *http.Request) (*http.Response, error) {
 //	/as/TYPE?body=  answers with a body of a type, "." for "/" in it
 //	/redirect       to /echo
 //	/large          more than a response may have
+//	/endless        an answer that never ends
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.requests = append(w.requests, r.Method+" "+r.URL.RequestURI())
@@ -181,6 +182,10 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 		reply(rw, code, nil)
 	case "redirect":
 		http.Redirect(rw, r, "/echo", http.StatusFound)
+	case "endless":
+		for r.Context().Err() == nil {
+			rw.Write(make([]byte, 64<<10))
+		}
 	case "large":
 		rw.Write(make([]byte, 3<<20))
 	default:

@@ -15,7 +15,7 @@ var collections = []Entry{
 		if err != nil {
 			return nil, err
 		}
-		return value.NewList(append([]value.Value{a[1]}, l.Items()...)...), nil
+		return l.WithFirst(a[1]), nil
 	}),
 	pure("map.delete", `map.delete(m, "key")`, []string{"map", "key"}, 2, func(a []value.Value) (value.Value, error) {
 		m, err := mapArg(a[0], "map")

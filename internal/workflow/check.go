@@ -3,6 +3,7 @@ package workflow
 import (
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/kakehi/kakehi/internal/diag"
 )
@@ -130,40 +131,51 @@ func (r *routine) params(w *Workflow) {
 	seen := make(map[string]bool)
 	for _, p := range w.Params {
 		if seen[p.Name] {
-			r.found.Errorf(p.At, "duplicate-name", "parameter %q of workflow %q appears twice", p.Name, w.Name)
+			r.found.Errorf(p.At, "duplicate-name", "%s", sprintf("parameter %q of workflow %q appears twice", p.Name, w.Name))
 		}
 		seen[p.Name] = true
 	}
 	switch n := len(w.Params); {
 	case w.Name == "main" && n > r.limits.MainParams:
 		r.found.Add(diag.Diagnostic{Pos: w.Params[r.limits.MainParams].At, Code: "limit",
-			Message: fmt.Sprintf("workflow main has %d parameters; it takes at most %d, which receives the whole argument", n, r.limits.MainParams),
+			Message: sprintf("workflow main has %d parameters; it takes at most %d, which receives the whole argument", n, r.limits.MainParams),
 			Hint:    fmt.Sprintf("write params: [args] and args.%s", w.Params[n-1].Name)})
 	case n > r.limits.Params:
 		// Only the published schema has this limit, and deployed definitions
 		// exceed it.
-		r.found.Warnf(w.Params[r.limits.Params].At, "limit", "workflow %q has %d parameters; the published schema allows %d", w.Name, n, r.limits.Params)
+		r.found.Warnf(w.Params[r.limits.Params].At, "limit", "%s", sprintf("workflow %q has %d parameters; the published schema allows %d", w.Name, n, r.limits.Params))
 	}
 }
 
 // errorf reports an error in the current step, in the words of the service.
 func (r *routine) errorf(at diag.Pos, code, hint, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+	message := sprintf(format, args...)
 	if r.doing != "" {
 		message = "error evaluating " + r.doing + ": " + message
 	}
 	if r.step != nil {
-		message = "error in step " + r.step.Name + ": " + message
+		message = sprintf("error in step %s: ", r.step.Name) + message
 	}
 	r.found.Add(diag.Diagnostic{Pos: at, Code: code, Message: message, Hint: hint})
 }
 
 func (r *routine) warnf(at diag.Pos, code, hint, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+	message := sprintf(format, args...)
 	if r.step != nil {
-		message = "in step " + r.step.Name + ": " + message
+		message = sprintf("in step %s: ", r.step.Name) + message
 	}
 	r.found.Add(diag.Diagnostic{Pos: at, Severity: diag.Warning, Code: code, Message: message, Hint: hint})
+}
+
+// sprintf formats a message, which names of any length must not make endless.
+func sprintf(format string, args ...any) string {
+	const most = 200
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && len(s) > most {
+			args[i] = strings.ToValidUTF8(s[:most], "") + "…"
+		}
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 // limit reports that there is more of something than allowed.
@@ -181,7 +193,7 @@ func (r *routine) steps(steps []*Step) {
 	for _, s := range steps {
 		if !alive && !r.reachable(s) {
 			r.found.Add(diag.Diagnostic{Pos: s.At, Severity: diag.Warning, Code: "unreachable",
-				Message: fmt.Sprintf("step %q is never reached: the step before it does not go on to it, and no jump leads here", s.Name)})
+				Message: sprintf("step %q is never reached: the step before it does not go on to it, and no jump leads here", s.Name)})
 		}
 		r.one(s)
 		alive = falls(s)

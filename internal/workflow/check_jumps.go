@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"fmt"
 	"sort"
 
 	"github.com/kakehi/kakehi/internal/diag"
@@ -13,7 +12,7 @@ func (r *routine) names() {
 	for name, places := range r.index.named {
 		if reserved[name] {
 			r.found.Add(diag.Diagnostic{Pos: places[0].step.At, Code: "name",
-				Message: fmt.Sprintf("a step cannot be called %q: next: %s means something else", name, name)})
+				Message: sprintf("a step cannot be called %q: next: %s means something else", name, name)})
 		}
 		lists := make(map[*list]bool, len(places))
 		for i, p := range places {
@@ -24,7 +23,7 @@ func (r *routine) names() {
 			}
 			first := places[0].step.At
 			d := diag.Diagnostic{Pos: p.step.At, Code: "duplicate-name", Severity: diag.Warning,
-				Message: fmt.Sprintf("step name %q appears twice in one workflow; the first is at %d:%d", name, first.Line, first.Col),
+				Message: sprintf("step name %q appears twice in one workflow; the first is at %d:%d", name, first.Line, first.Col),
 				Hint:    "a jump to it goes to the nearest"}
 			if again {
 				d.Severity, d.Hint = diag.Error, ""

@@ -53,12 +53,12 @@ func (p *parser) pos(n *yaml.Node) diag.Pos {
 
 // fail reports a problem in the words of the service, where they are known.
 func (p *parser) fail(at diag.Pos, code, hint, format string, args ...any) {
-	p.errs.Add(diag.Diagnostic{Pos: at, Code: code, Message: "parse error: " + fmt.Sprintf(format, args...), Hint: hint})
+	p.errs.Add(diag.Diagnostic{Pos: at, Code: code, Message: "parse error: " + sprintf(format, args...), Hint: hint})
 }
 
 // shape reports that n is not what belongs in its place.
 func (p *parser) shape(n *yaml.Node, hint, format string, args ...any) {
-	p.fail(p.pos(n), "shape", hint, "%s; got %s", fmt.Sprintf(format, args...), p.typeOf(n))
+	p.fail(p.pos(n), "shape", hint, "%s; got %s", sprintf(format, args...), p.typeOf(n))
 }
 
 // typeOf names the type of a node as the service does in its messages.
