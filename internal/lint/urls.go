@@ -23,6 +23,9 @@ func (l *linter) known(n workflow.Node) string {
 	return hole
 }
 
+// mostKnown bounds the length of a text that is looked at.
+const mostKnown = 2000
+
 func knownExpr(x expr.Expr, texts map[string]string) string {
 	switch x := x.(type) {
 	case *expr.Literal:
@@ -34,8 +37,11 @@ func knownExpr(x expr.Expr, texts map[string]string) string {
 			return s
 		}
 	case *expr.Binary:
-		if x.Op == "+" {
-			return knownExpr(x.X, texts) + knownExpr(x.Y, texts)
+		if x.Op != "+" {
+			break
+		}
+		if s := knownExpr(x.X, texts) + knownExpr(x.Y, texts); len(s) <= mostKnown {
+			return s
 		}
 	}
 	return hole
@@ -45,26 +51,18 @@ func knownExpr(x expr.Expr, texts map[string]string) string {
 // once, as a whole.
 func constants(w *workflow.Workflow) map[string]string {
 	assigned := map[string]int{}
-	texts := map[string]string{}
 	for _, p := range w.Params {
 		assigned[p.Name]++
 	}
+	var once []*workflow.AssignItem
 	workflow.Walk(w.Steps, func(s *workflow.Step) bool {
 		switch do := s.Do.(type) {
 		case *workflow.Assign:
 			for _, it := range do.Items {
-				id, ok := it.Target.(*expr.Ident)
-				if !ok {
-					continue
-				}
-				assigned[id.Name]++
-				switch v := it.Value.(type) {
-				case *workflow.Lit:
-					if s, ok := v.Value.(string); ok {
-						texts[id.Name] = s
+				if id, ok := it.Target.(*expr.Ident); ok {
+					if assigned[id.Name]++; assigned[id.Name] == 1 {
+						once = append(once, it)
 					}
-				case *workflow.Expr:
-					texts[id.Name] = knownExpr(v.X, texts)
 				}
 			}
 		case *workflow.Call:
@@ -82,9 +80,19 @@ func constants(w *workflow.Workflow) map[string]string {
 		}
 		return true
 	})
-	for name, n := range assigned {
-		if n > 1 {
-			delete(texts, name)
+	texts := map[string]string{}
+	for _, it := range once {
+		name := it.Target.(*expr.Ident).Name
+		if assigned[name] > 1 {
+			continue
+		}
+		switch v := it.Value.(type) {
+		case *workflow.Lit:
+			if s, ok := v.Value.(string); ok {
+				texts[name] = s
+			}
+		case *workflow.Expr:
+			texts[name] = knownExpr(v.X, texts)
 		}
 	}
 	return texts

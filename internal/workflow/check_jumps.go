@@ -9,25 +9,23 @@ import (
 // names checks the names of the steps: those of a list must differ. Two lists
 // may have the same, as in a sample of Google's.
 func (r *routine) names() {
-	for name, places := range r.index.named {
-		if reserved[name] {
-			r.found.Add(diag.Diagnostic{Pos: places[0].step.At, Code: "name",
+	for name := range reserved {
+		if p, ok := r.index.named[name]; ok {
+			r.found.Add(diag.Diagnostic{Pos: p.step.At, Code: "name",
 				Message: sprintf("a step cannot be called %q: next: %s means something else", name, name)})
 		}
-		lists := make(map[*list]bool, len(places))
-		for i, p := range places {
-			again := lists[p.list]
-			lists[p.list] = true
-			if i == 0 {
-				continue
-			}
-			first := places[0].step.At
+	}
+	for name, again := range r.index.again {
+		first := r.index.named[name]
+		lists := map[*list]bool{first.list: true}
+		for _, p := range again {
 			d := diag.Diagnostic{Pos: p.step.At, Code: "duplicate-name", Severity: diag.Warning,
-				Message: sprintf("step name %q appears twice in one workflow; the first is at %d:%d", name, first.Line, first.Col),
+				Message: sprintf("step name %q appears twice in one workflow; the first is at %d:%d", name, first.step.At.Line, first.step.At.Col),
 				Hint:    "a jump to it goes to the nearest"}
-			if again {
+			if lists[p.list] {
 				d.Severity, d.Hint = diag.Error, ""
 			}
+			lists[p.list] = true
 			r.found.Add(d)
 		}
 	}
@@ -75,8 +73,8 @@ func (r *routine) stepJump(s *Step) {
 // stepNames returns what may be jumped to from the current region, sorted.
 func (r *routine) stepNames() []string {
 	names := []string{"break", "continue", "end"}
-	for name, places := range r.index.named {
-		if places[0].region == r.region {
+	for name, p := range r.index.named {
+		if p.region == r.region {
 			names = append(names, name)
 		}
 	}

@@ -47,10 +47,11 @@ type list struct{ parent *list }
 
 // index knows the steps of a workflow by their names, and its jumps.
 type index struct {
-	named   map[string][]place
-	jumps   map[*Step]*list // the steps whose next names a step, and where they are
-	targets map[string]bool // the names that are jumped to
-	regions map[any]*region // by the *For or *Branch that they are
+	named   map[string]place   // the first of each name
+	again   map[string][]place // the others
+	jumps   map[*Step]*list    // the steps whose next names a step, and where they are
+	targets map[string]bool    // the names that are jumped to
+	regions map[any]*region    // by the *For or *Branch that they are
 	root    *region
 }
 
@@ -59,7 +60,7 @@ var reserved = map[string]bool{"end": true, "break": true, "continue": true}
 
 func newIndex(steps []*Step) *index {
 	x := &index{
-		named: make(map[string][]place, len(steps)), jumps: make(map[*Step]*list),
+		named: make(map[string]place, len(steps)), again: make(map[string][]place), jumps: make(map[*Step]*list),
 		targets: make(map[string]bool), regions: make(map[any]*region), root: &region{},
 	}
 	x.add(steps, &list{}, x.root)
@@ -70,7 +71,11 @@ func newIndex(steps []*Step) *index {
 func (x *index) add(steps []*Step, l *list, g *region) {
 	for _, s := range steps {
 		if s.Name != "" {
-			x.named[s.Name] = append(x.named[s.Name], place{s, l, g})
+			if p := (place{s, l, g}); x.named[s.Name].step == nil {
+				x.named[s.Name] = p
+			} else {
+				x.again[s.Name] = append(x.again[s.Name], p)
+			}
 		}
 		if s.Next != "" && !reserved[s.Next] {
 			x.targets[s.Next] = true
@@ -103,20 +108,17 @@ func (x *index) addRegion(body any, kind regionKind, steps []*Step, l *list, g *
 // find returns the step that a name means to a jump in list l: the nearest
 // one, first in the same list, then in those around it, else the first.
 func (x *index) find(name string, l *list) (place, bool) {
-	all := x.named[name]
-	if len(all) > 1 {
-		for ; l != nil; l = l.parent {
-			for _, p := range all {
+	first, ok := x.named[name]
+	if again := x.again[name]; again != nil {
+		for ; l != nil && first.list != l; l = l.parent {
+			for _, p := range again {
 				if p.list == l {
 					return p, true
 				}
 			}
 		}
 	}
-	if len(all) == 0 {
-		return place{}, false
-	}
-	return all[0], true
+	return first, ok
 }
 
 // Targets returns the step to which each step with a next jumps, for those that

@@ -3,6 +3,7 @@ package workflow
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -61,7 +62,7 @@ func (p *parser) step(n *yaml.Node, of string) *Step {
 	s := &Step{At: p.pos(key), Name: p.text(key, "a step")}
 	body, ok := p.visit(n.Content[1])
 	if ok {
-		p.body(body, s, fmt.Sprintf("step %q", s.Name), stepKeys)
+		p.body(body, s, "step "+strconv.Quote(s.Name), stepKeys)
 	}
 	return s
 }
