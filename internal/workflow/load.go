@@ -37,6 +37,14 @@ func (p *parser) load() *yaml.Node {
 	if start := bytes.TrimLeft(p.src, " \t\r\n"); len(start) > 0 && (start[0] == '{' || start[0] == '[') && json.Valid(p.src) {
 		return p.loadJSON()
 	}
+	if root, ok := readBlocks(p.src); ok {
+		return root
+	}
+	return p.loadYAML()
+}
+
+// loadYAML reads the source with the library.
+func (p *parser) loadYAML() *yaml.Node {
 	loader, err := yaml.NewLoader(bytes.NewReader(p.src), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
 		p.fail(diag.Pos{File: p.name}, "yaml", "", "%v", err)
