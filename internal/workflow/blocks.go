@@ -11,7 +11,7 @@ import (
 // block collections, scalars that stand on one line, and flow collections on
 // one line. It is there for speed alone. Where it is not certain it gives up,
 // and the library reads the source; a fuzz test compares the two.
-func readBlocks(src []byte) (root *yaml.Node, ok bool) {
+func readBlocks(src []byte) (root *element, ok bool) {
 	r := blockReader{ok: true}
 	r.split(string(src))
 	if !r.ok || len(r.lines) == 0 {
@@ -31,7 +31,7 @@ type blockLine struct {
 type blockReader struct {
 	lines []blockLine
 	next  int
-	nodes []yaml.Node // not used yet
+	nodes []element // not used yet
 	ok    bool
 }
 
@@ -57,27 +57,27 @@ func (r *blockReader) split(src string) {
 	}
 }
 
-func (r *blockReader) fail() *yaml.Node {
+func (r *blockReader) fail() *element {
 	r.ok = false
 	r.next = len(r.lines)
-	return &yaml.Node{}
+	return &element{}
 }
 
 // node makes a node whose text begins at a byte of a line.
-func (r *blockReader) node(kind yaml.Kind, l blockLine, at int) *yaml.Node {
+func (r *blockReader) node(kind yaml.Kind, l blockLine, at int) *element {
 	if len(r.nodes) == 0 {
-		r.nodes = make([]yaml.Node, 256)
+		r.nodes = make([]element, 256)
 	}
 	n := &r.nodes[0]
 	r.nodes = r.nodes[1:]
-	n.Kind, n.Line, n.Column = kind, l.number, l.indent+1+utf8.RuneCountInString(l.text[:at])
+	n.Kind, n.Line, n.Column = kind, int32(l.number), int32(l.indent+1+utf8.RuneCountInString(l.text[:at]))
 	return n
 }
 
 func isItem(text string) bool { return text == "-" || strings.HasPrefix(text, "- ") }
 
 // block reads the collection or scalar that begins at the next line.
-func (r *blockReader) block(indent, depth int) *yaml.Node {
+func (r *blockReader) block(indent, depth int) *element {
 	l := r.lines[r.next]
 	switch {
 	case depth > maxDepth/2:
@@ -96,7 +96,7 @@ func (r *blockReader) block(indent, depth int) *yaml.Node {
 	return n
 }
 
-func (r *blockReader) sequence(indent, depth int) *yaml.Node {
+func (r *blockReader) sequence(indent, depth int) *element {
 	n := r.node(yaml.SequenceNode, r.lines[r.next], 0)
 	for r.next < len(r.lines) && r.lines[r.next].indent == indent && isItem(r.lines[r.next].text) {
 		l := &r.lines[r.next]
@@ -116,9 +116,9 @@ func (r *blockReader) sequence(indent, depth int) *yaml.Node {
 	return r.done(n, indent)
 }
 
-func (r *blockReader) mapping(indent, depth int) *yaml.Node {
+func (r *blockReader) mapping(indent, depth int) *element {
 	n := r.node(yaml.MappingNode, r.lines[r.next], 0)
-	n.Content = make([]*yaml.Node, 0, 4)
+	n.Content = make([]*element, 0, 4)
 	for r.next < len(r.lines) && r.lines[r.next].indent == indent && !isItem(r.lines[r.next].text) {
 		l := r.lines[r.next]
 		end, at, ok := pair(l.text)
@@ -135,7 +135,7 @@ func (r *blockReader) mapping(indent, depth int) *yaml.Node {
 }
 
 // pairValue reads the value of a pair, which stands behind its key or below.
-func (r *blockReader) pairValue(l blockLine, at, indent, depth int) *yaml.Node {
+func (r *blockReader) pairValue(l blockLine, at, indent, depth int) *element {
 	r.next++
 	below := r.next < len(r.lines) && (r.lines[r.next].indent > indent || r.lines[r.next].indent == indent && isItem(r.lines[r.next].text))
 	if at < len(l.text) && l.text[at] != '#' {
@@ -151,7 +151,7 @@ func (r *blockReader) pairValue(l blockLine, at, indent, depth int) *yaml.Node {
 }
 
 // done ends a collection: what follows must belong to one around it.
-func (r *blockReader) done(n *yaml.Node, indent int) *yaml.Node {
+func (r *blockReader) done(n *element, indent int) *element {
 	if r.next < len(r.lines) && r.lines[r.next].indent > indent {
 		return r.fail()
 	}
@@ -204,7 +204,7 @@ func quotedEnd(text string) int {
 }
 
 // inline reads the rest of a line from a byte on: a scalar or a flow collection.
-func (r *blockReader) inline(l blockLine, at int) *yaml.Node {
+func (r *blockReader) inline(l blockLine, at int) *element {
 	n, end := r.value(l, at, false, 0)
 	if rest := l.text[end:]; rest != "" && (rest[0] != ' ' || strings.TrimLeft(rest, " ")[0] != '#') {
 		return r.fail()
@@ -213,7 +213,7 @@ func (r *blockReader) inline(l blockLine, at int) *yaml.Node {
 }
 
 // value reads a scalar or flow collection, and tells where it ends.
-func (r *blockReader) value(l blockLine, at int, flow bool, depth int) (n *yaml.Node, end int) {
+func (r *blockReader) value(l blockLine, at int, flow bool, depth int) (n *element, end int) {
 	text := l.text[at:]
 	if text == "" {
 		return r.fail(), at
@@ -246,7 +246,7 @@ func (r *blockReader) value(l blockLine, at int, flow bool, depth int) (n *yaml.
 var simpleEscapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n", `\t`, "\t", `\r`, "\r", `\/`, "/")
 
 // unescape replaces the usual escapes in a double-quoted scalar.
-func (r *blockReader) unescape(n *yaml.Node) {
+func (r *blockReader) unescape(n *element) {
 	if strings.IndexByte(n.Value, '\\') < 0 {
 		return
 	}
@@ -263,7 +263,7 @@ func (r *blockReader) unescape(n *yaml.Node) {
 }
 
 // plain reads a scalar without quotes.
-func (r *blockReader) plain(l blockLine, at int, flow bool) (*yaml.Node, int) {
+func (r *blockReader) plain(l blockLine, at int, flow bool) (*element, int) {
 	text := l.text[at:]
 	if strings.IndexByte("-?:,[]{}#&*!|>'\"%@`", text[0]) >= 0 && !startsPlain(text, flow) {
 		return r.fail(), at
@@ -295,7 +295,7 @@ func startsPlain(text string, flow bool) bool {
 }
 
 // flow reads a flow collection that ends on its line.
-func (r *blockReader) flow(l blockLine, at, depth int) (*yaml.Node, int) {
+func (r *blockReader) flow(l blockLine, at, depth int) (*element, int) {
 	n := r.node(yaml.SequenceNode, l, at)
 	n.Style = yaml.FlowStyle
 	closing := byte(']')
@@ -312,7 +312,7 @@ func (r *blockReader) flow(l blockLine, at, depth int) (*yaml.Node, int) {
 				break
 			}
 		}
-		var item *yaml.Node
+		var item *element
 		item, at = r.value(l, at, true, depth+1)
 		at = skipBlanks(l.text, at)
 		n.Content = append(n.Content, item)
@@ -327,7 +327,7 @@ func (r *blockReader) flow(l blockLine, at, depth int) (*yaml.Node, int) {
 }
 
 // flowValue reads ": value" behind the key of a flow mapping.
-func (r *blockReader) flowValue(n *yaml.Node, l blockLine, at, depth int) int {
+func (r *blockReader) flowValue(n *element, l blockLine, at, depth int) int {
 	key := n.Content[len(n.Content)-1]
 	rest := l.text[min(at, len(l.text)):]
 	if key.Kind != yaml.ScalarNode || key.Value == "<<" || !strings.HasPrefix(rest, ": ") || rest[2:] == "" {

@@ -7,12 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"go.yaml.in/yaml/v4"
 )
 
 // outline writes down all of a tree that the parser looks at.
-func outline(b *strings.Builder, n *yaml.Node, indent string) {
+func outline(b *strings.Builder, n *element, indent string) {
 	fmt.Fprintf(b, "%s%d style %d at %d:%d %q\n", indent, n.Kind, n.Style, n.Line, n.Column, n.Value)
 	for _, child := range n.Content {
 		outline(b, child, indent+" ")
