@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -142,6 +143,7 @@ func (w *world) callBack(r *http.Request) (*http.Response, error) {
 //	/redirect       to /echo
 //	/large          more than a response may have
 //	/endless        an answer that never ends
+//	/text/N         a text of N bytes
 func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	w.requests = append(w.requests, r.Method+" "+r.URL.RequestURI())
@@ -182,6 +184,9 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 		reply(rw, code, nil)
 	case "redirect":
 		http.Redirect(rw, r, "/echo", http.StatusFound)
+	case "text":
+		rw.Header().Set("Content-Type", "text/plain")
+		rw.Write(bytes.Repeat([]byte("x"), code))
 	case "endless":
 		for r.Context().Err() == nil {
 			rw.Write(make([]byte, 64<<10))

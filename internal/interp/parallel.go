@@ -122,7 +122,7 @@ func (p *parallel) branchEnded(t *thread, err *raised) {
 		p.failed = append(p.failed, branchError{t.index, err})
 		x.uncaught++
 		if limit := x.limits.UncaughtExceptions; x.uncaught > limit {
-			x.fail(t.raise(limitError(fmt.Sprintf("more than %d uncaught exceptions in parallel steps", limit))))
+			x.fail(t.raise(value.LimitError(fmt.Sprintf("more than %d uncaught exceptions in parallel steps", limit))))
 			return
 		}
 	}

@@ -195,7 +195,7 @@ func TestLongTexts(t *testing.T) {
 - done:
     return: '${`+body+`}'
 `, interp.Config{})
-		if got := show(o); got != "! ValueError" {
+		if got := show(o); got != "! MemoryLimitExceededError,ResourceLimitError" {
 			t.Errorf("%s: %.100s", body, got)
 		}
 	}

@@ -1,6 +1,7 @@
 package stdlib
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -172,7 +173,7 @@ func matchRegex(source, pattern string) (value.Value, error) {
 const maxText = 4 << 20
 
 func tooLong() error {
-	return value.Errorf(value.ValueError, "the replaced text would be longer than %d bytes", maxText)
+	return value.LimitError(fmt.Sprintf("the replaced text would be longer than %d bytes", maxText), value.MemoryLimitExceededError)
 }
 
 func replaceAll(source, substr, repl string) (value.Value, error) {

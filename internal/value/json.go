@@ -31,7 +31,7 @@ func MustJSON(v Value) []byte {
 // else one item a line, each after Prefix and Indent once per level.
 type Style struct {
 	Prefix, Indent string
-	// MaxBytes stops the encoder with an error; 0 is no limit.
+	// MaxBytes stops the encoder with a [LimitError]; 0 is no limit.
 	MaxBytes int
 }
 
@@ -55,7 +55,7 @@ func (e *encoder) value(v Value, depth int) error {
 		return Errorf(ValueError, "cannot encode a value nested deeper than %d levels as JSON", MaxDepth)
 	}
 	if e.style.MaxBytes > 0 && len(e.out)-e.start > e.style.MaxBytes {
-		return Errorf(ValueError, "the JSON text is longer than %d bytes", e.style.MaxBytes)
+		return LimitError(fmt.Sprintf("the JSON text is longer than %d bytes", e.style.MaxBytes), MemoryLimitExceededError)
 	}
 	switch v := v.(type) {
 	case Null:
