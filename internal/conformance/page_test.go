@@ -170,10 +170,16 @@ func TestChoices(t *testing.T) {
 // and function, page, sentence.
 func TestElsewhere(t *testing.T) {
 	for _, r := range remarks(t, "elsewhere.tsv") {
-		folder, name, ok := strings.Cut(r.path, " ")
-		if !ok || !hasTest(t, folder, name) {
-			t.Errorf("there is no test %s in folder %s", name, folder)
-		}
+		checkTestExists(t, r.path)
+	}
+}
+
+// checkTestExists checks that there is a test, given by folder and name.
+func checkTestExists(t *testing.T, test string) {
+	t.Helper()
+	folder, name, ok := strings.Cut(test, " ")
+	if !ok || !hasTest(t, folder, name) {
+		t.Errorf("there is no test %s in folder %s", name, folder)
 	}
 }
 

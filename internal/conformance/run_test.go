@@ -31,7 +31,11 @@ func TestConformance(t *testing.T) {
 }
 
 func (s *sentence) test(t *testing.T) {
-	if s.table == nil {
+	switch {
+	case s.by != "":
+		checkTestExists(t, s.by)
+		return
+	case s.table == nil:
 		s.testSource(t)
 		return
 	}

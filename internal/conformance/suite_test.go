@@ -41,6 +41,7 @@ type sentence struct {
 	text  string
 	doc   string // page, such as syntax/expressions
 	why   string // of a choice: the reason
+	by    string // folder and name of the test elsewhere that checks it
 
 	arg      string   // the execution's argument, as JSON
 	env      []string // further variables, as K=V
@@ -68,6 +69,8 @@ func (s *sentence) field(key string) (one *string, many *[]string) {
 		return &s.doc, nil
 	case "why":
 		return &s.why, nil
+	case "by":
+		return &s.by, nil
 	case "arg":
 		return &s.arg, nil
 	case "env":
@@ -171,6 +174,9 @@ func readSentence(of *suite, f txtar.File) (*sentence, error) {
 	}
 	if s.doc == "" {
 		s.doc = of.doc
+	}
+	if s.by != "" {
+		return s, nil
 	}
 	if s.isTable() {
 		s.table = strings.Split(strings.TrimSpace(string(body)), "\n")
