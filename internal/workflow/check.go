@@ -125,6 +125,7 @@ func (c *checker) workflow(w *Workflow) {
 	}
 	r.scope.declare(w.Steps)
 	r.steps(w.Steps)
+	r.unreached(w.Steps)
 }
 
 func (r *routine) params(w *Workflow) {
@@ -189,14 +190,8 @@ func (r *routine) steps(steps []*Step) {
 	if len(steps) > 0 {
 		r.limit(steps[0].At, "steps in one list", len(steps), r.limits.StepsPerList)
 	}
-	alive := true
 	for _, s := range steps {
-		if !alive && !r.reachable(s) {
-			r.found.Add(diag.Diagnostic{Pos: s.At, Severity: diag.Warning, Code: "unreachable",
-				Message: sprintf("step %q is never reached: the step before it does not go on to it, and no jump leads here", s.Name)})
-		}
 		r.one(s)
-		alive = falls(s)
 	}
 }
 
@@ -238,9 +233,6 @@ func (r *routine) action(s *Step) {
 		r.value("return value", a.Value)
 	case *Steps:
 		r.steps(a.Steps)
-	}
-	if s.Next != "" && !falls(&Step{Do: s.Do}) {
-		r.warnf(s.NextAt, "unreachable", "", "next is never taken: the step ends without going on")
 	}
 }
 

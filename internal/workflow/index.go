@@ -50,7 +50,6 @@ type index struct {
 	named   map[string]place   // the first of each name
 	again   map[string][]place // the others
 	jumps   map[*Step]*list    // the steps whose next names a step, and where they are
-	targets map[string]bool    // the names that are jumped to
 	regions map[any]*region    // by the *For or *Branch that they are
 	root    *region
 }
@@ -61,7 +60,7 @@ var reserved = map[string]bool{"end": true, "break": true, "continue": true}
 func newIndex(steps []*Step) *index {
 	x := &index{
 		named: make(map[string]place, len(steps)), again: make(map[string][]place), jumps: make(map[*Step]*list),
-		targets: make(map[string]bool), regions: make(map[any]*region), root: &region{},
+		regions: make(map[any]*region), root: &region{},
 	}
 	x.add(steps, &list{}, x.root)
 	return x
@@ -78,7 +77,6 @@ func (x *index) add(steps []*Step, l *list, g *region) {
 			}
 		}
 		if s.Next != "" && !reserved[s.Next] {
-			x.targets[s.Next] = true
 			x.jumps[s] = l
 		}
 		switch a := s.Do.(type) {
