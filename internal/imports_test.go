@@ -22,6 +22,7 @@ var banned = map[string][]string{
 	"internal/value":        {"internal", "functions", "cmd"},
 	"internal/expr":         {"internal/workflow", "internal/pipeline", "internal/interp", "internal/compile", "internal/emulator"},
 	"internal/workflow":     {"internal/pipeline", "internal/interp", "internal/compile", "internal/emulator"},
+	"internal/lint":         {"internal/pipeline", "internal/interp", "internal/stdlib", "internal/compile", "internal/emulator"},
 	"internal/pipeline":     {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator"},
 	"internal/spec":         {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator"},
 	"internal/compile":      {"internal/interp", "internal/stdlib", "internal/emulator", "internal/spec"},

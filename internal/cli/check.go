@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kakehi/kakehi/internal/diag"
+	"github.com/kakehi/kakehi/internal/lint"
 	"github.com/kakehi/kakehi/internal/stdlib"
 	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/workflow"
@@ -16,7 +17,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE|DIR...",
 		Short: "Check pipelines and workflows: types, references, limits",
-		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place. A folder stands\nfor all its files.",
+		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place: what a deploy\nwould refuse, and what deploys but is surely not meant. A folder stands for all\nits files.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var all diag.List
@@ -58,7 +59,11 @@ func checkFile(file string) (diag.List, error) {
 		if err != nil {
 			return asList(file, err), nil
 		}
-		return checkWorkflow(f, src), nil
+		found := checkWorkflow(f, src)
+		if !found.HasErrors() {
+			found.Add(lint.Check(f)...)
+		}
+		return found, nil
 	case kindTest:
 		if _, err := workflowtest.Load(file, readSource); err != nil {
 			return asList(file, err), nil

@@ -172,6 +172,9 @@ func argument(data string) (value.Value, error) {
 	if data == "" {
 		return value.Null{}, nil
 	}
+	if limit := workflow.DefaultLimits().ArgumentBytes; len(data) > limit {
+		return nil, usageError("--data has %d bytes; the limit is %d", len(data), limit)
+	}
 	v, err := value.FromJSON([]byte(data))
 	if err != nil {
 		return nil, usageError("--data is no JSON: %v", err)

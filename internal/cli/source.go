@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,9 +11,8 @@ import (
 	"sort"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/kakehi/kakehi/internal/diag"
+	"github.com/kakehi/kakehi/internal/lazyregexp"
 	"github.com/kakehi/kakehi/internal/pipeline"
 	"github.com/kakehi/kakehi/internal/spec"
 )
@@ -37,22 +37,50 @@ func kindOf(src []byte) sourceKind {
 	if spec.Is(src) {
 		return kindSpec
 	}
-	var top map[string]yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(src)).Decode(&top); err != nil {
-		return kindWorkflow
-	}
-	has := func(key string) bool { _, ok := top[key]; return ok }
-	switch {
-	case has("pipelineSpec"), has("pipelineInfo") && has("root"):
+	switch top := topKeys(src); {
+	case top["pipelineSpec"], top["pipelineInfo"] && top["root"]:
 		return kindKFP
-	case has("main"):
+	case top["main"]:
 		return kindWorkflow
-	case has("tests"):
+	case top["tests"]:
 		return kindTest
-	case has("stubs"), has("connectors"):
+	case top["stubs"], top["connectors"]:
 		return kindStubs
 	}
 	return kindWorkflow
+}
+
+// topKey is a key at the start of a line.
+var topKey = lazyregexp.New(`(?m)^["']?([A-Za-z]\w*)["']?[ \t]*:`)
+
+// topKeys returns the keys at the top of YAML or JSON, without reading more of
+// it than that takes: it may be of any size, and hostile.
+func topKeys(src []byte) map[string]bool {
+	keys := make(map[string]bool)
+	if text := bytes.TrimSpace(src); len(text) == 0 || text[0] != '{' {
+		for _, m := range topKey.FindAllStringSubmatch(string(src), -1) {
+			keys[m[1]] = true
+		}
+		return keys
+	}
+	d := json.NewDecoder(bytes.NewReader(src))
+	if _, err := d.Token(); err != nil {
+		return keys
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			break
+		}
+		if name, ok := key.(string); ok {
+			keys[name] = true
+		}
+		var skipped json.RawMessage
+		if err := d.Decode(&skipped); err != nil {
+			break
+		}
+	}
+	return keys
 }
 
 // readSource reads a source file of at most maxSource bytes.

@@ -73,6 +73,7 @@ type Diagnostic struct {
 	Code     string // stable and machine-readable, such as "unknown-key"
 	Message  string // what is wrong, and why
 	Hint     string // how to mend it; may be empty
+	Secret   bool   // the source line must not be shown
 }
 
 // Error formats d on one line, without its snippet.

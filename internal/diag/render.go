@@ -26,7 +26,7 @@ func Render(w io.Writer, l List, source func(file string) []byte, color bool) {
 			fmt.Fprintf(w, " %s", paint("2", "["+d.Code+"]"))
 		}
 		fmt.Fprintln(w)
-		if line, ok := lineOf(source, d.Pos); ok {
+		if line, ok := lineOf(source, d.Pos); ok && !d.Secret {
 			text, caret := snippet(line, d.Pos.Col, d.Width)
 			fmt.Fprintf(w, "  %s %s\n", paint("2", fmt.Sprintf("%5d |", d.Pos.Line)), text)
 			fmt.Fprintf(w, "  %s %s\n", paint("2", "      |"), paint(hue, caret))

@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/kakehi/kakehi/internal/diag"
@@ -265,14 +267,20 @@ func (p *parser) expect(text string) bool {
 
 // Dotted returns the dotted name that e is, as in http.default_retry.
 func Dotted(e Expr) (string, bool) {
-	switch e := e.(type) {
-	case *Ident:
-		return e.Name, true
-	case *Member:
-		x, ok := Dotted(e.X)
-		return x + "." + e.Name, ok
+	var names []string
+	for {
+		switch x := e.(type) {
+		case *Ident:
+			names = append(names, x.Name)
+			slices.Reverse(names)
+			return strings.Join(names, "."), true
+		case *Member:
+			names = append(names, x.Name)
+			e = x.X
+		default:
+			return "", false
+		}
 	}
-	return "", false
 }
 
 func problem(at diag.Pos, hint, format string, args ...any) *diag.Diagnostic {

@@ -42,10 +42,8 @@ func (o *callOp) run(t *thread, f *frame) error {
 }
 
 func (o *callOp) returned(t *thread, f *frame, v value.Value) error {
-	if s, ok := v.(value.String); ok {
-		if err := t.run.checkString(len(s)); err != nil {
-			return err
-		}
+	if err := t.run.checkStrings(v); err != nil {
+		return err
 	}
 	if o.temp >= 0 {
 		value.Retain(v)

@@ -18,7 +18,7 @@ type builder struct {
 	region int
 	loop   *loopLabels
 	temps  int // in use
-	labels map[string]label
+	labels map[*workflow.Step]label
 	jumps  []pendingJump
 }
 
@@ -31,8 +31,7 @@ type label struct {
 // pendingJump is a jump to a step whose place is not known yet.
 type pendingJump struct {
 	op    *jumpOp
-	to    string
-	at    diag.Pos
+	from  *workflow.Step
 	scope *scope
 }
 
@@ -43,7 +42,7 @@ type loopLabels struct {
 }
 
 func newBuilder(c *compiler, p *proc, s *scope) *builder {
-	return &builder{c: c, proc: p, scope: s, region: -1, labels: map[string]label{}}
+	return &builder{c: c, proc: p, scope: s, region: -1, labels: map[*workflow.Step]label{}}
 }
 
 func (b *builder) problemf(at diag.Pos, code, format string, args ...any) {
@@ -92,12 +91,12 @@ func (b *builder) step(s *workflow.Step) {
 		return
 	}
 	if s.Name != "" {
-		b.labels[s.Name] = label{b.pc(), b.scope}
+		b.labels[s] = label{b.pc(), b.scope}
 	}
 	b.temps = 0
 	b.action(s)
 	if s.Next != "" && s.Do != nil {
-		b.jump(s.Next, s.NextAt, false)
+		b.jump(s, false)
 	}
 }
 
@@ -106,7 +105,7 @@ func (b *builder) action(s *workflow.Step) {
 	switch do := s.Do.(type) {
 	case nil:
 		if s.Next != "" {
-			node("STEP_GOTO", func() { b.jump(s.Next, s.NextAt, true) })
+			node("STEP_GOTO", func() { b.jump(s, true) })
 		}
 	case *workflow.Assign:
 		node("STEP_ASSIGN", func() { b.assign(do, s.At) })
@@ -252,8 +251,9 @@ func (b *builder) forStep(do *workflow.For) {
 	b.scope, b.loop = outer, outerLoop
 }
 
-// jump writes a jump to a step, or to end, break or continue.
-func (b *builder) jump(to string, at diag.Pos, counts bool) {
+// jump writes the jump of s to a step, or to end, break or continue.
+func (b *builder) jump(s *workflow.Step, counts bool) {
+	to, at := s.Next, s.NextAt
 	j := &jumpOp{counts: counts, clear: -1}
 	switch {
 	case to == "end":
@@ -266,7 +266,7 @@ func (b *builder) jump(to string, at diag.Pos, counts bool) {
 	case to == "break" || to == "continue":
 		b.problemf(at, "no-loop", "next: %s is only possible in a for loop", to)
 	default:
-		b.jumps = append(b.jumps, pendingJump{j, to, at, b.scope})
+		b.jumps = append(b.jumps, pendingJump{j, s, b.scope})
 	}
 	b.emit(j, at)
 }
@@ -281,9 +281,9 @@ func (b *builder) finish(at diag.Pos) {
 		}
 	}
 	for _, j := range b.jumps {
-		l, ok := b.labels[j.to]
+		l, ok := b.labels[b.c.targets[j.from]]
 		if !ok {
-			b.problemf(j.at, "unknown-step", "there is no step named '%s' here to jump to", j.to)
+			b.problemf(j.from.NextAt, "unknown-step", "there is no step named '%s' here to jump to", j.from.Next)
 			continue
 		}
 		j.op.target = l.pc

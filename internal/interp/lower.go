@@ -14,6 +14,7 @@ import (
 // of evaluation, and what becomes of them.
 type tree struct {
 	kids  []*tree
+	leaf  node // without kids, or
 	make  func(kids []node) node
 	logic *logicNode // for and, or, instead of make
 	call  *callOp    // for a call that may wait, instead of make
@@ -22,7 +23,7 @@ type tree struct {
 }
 
 func leaf(n node) *tree {
-	return &tree{make: func([]node) node { return n }}
+	return &tree{leaf: n}
 }
 
 func branchOf(make func([]node) node, kids ...*tree) *tree {
@@ -39,6 +40,9 @@ func branchOf(make func([]node) node, kids ...*tree) *tree {
 func (t *tree) assemble() node {
 	if t == nil {
 		return nil
+	}
+	if t.leaf != nil {
+		return t.leaf
 	}
 	kids := make([]node, len(t.kids))
 	for i, k := range t.kids {

@@ -6,25 +6,43 @@ import (
 	"github.com/kakehi/kakehi/internal/value"
 )
 
-// limitError is an error that the workflow cannot catch.
-func limitError(message string, tags ...value.Tag) *value.Error {
-	e := value.NewError(message, append(tags, value.ResourceLimitError)...)
-	e.Fatal = true
-	return e
-}
-
 // countStep counts one executed step.
 func (x *Execution) countStep() error {
 	x.steps++
 	if x.steps > int64(x.limits.Steps) {
-		return limitError(fmt.Sprintf("the execution ran more than %d steps", x.limits.Steps))
+		return value.LimitError(fmt.Sprintf("the execution ran more than %d steps", x.limits.Steps))
+	}
+	return nil
+}
+
+// checkStrings checks all strings in a value from outside. It looks at values
+// only that are large enough to have one that is too long.
+func (x *Execution) checkStrings(v value.Value) error {
+	if v.Size() <= x.limits.StringBytes {
+		return nil
+	}
+	switch v := v.(type) {
+	case value.String:
+		return x.checkString(len(v))
+	case *value.List:
+		for _, item := range v.Items() {
+			if err := x.checkStrings(item); err != nil {
+				return err
+			}
+		}
+	case *value.Map:
+		for _, item := range v.All() {
+			if err := x.checkStrings(item); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
 func (x *Execution) checkString(length int) error {
 	if length > x.limits.StringBytes {
-		return limitError(fmt.Sprintf("a string of %d bytes is longer than %d", length, x.limits.StringBytes), value.MemoryLimitExceededError)
+		return value.LimitError(fmt.Sprintf("a string of %d bytes is longer than %d", length, x.limits.StringBytes), value.MemoryLimitExceededError)
 	}
 	return nil
 }
@@ -75,7 +93,7 @@ func (x *Execution) clear(e *env, first int) {
 
 func (x *Execution) checkMemory() error {
 	if x.memory > x.limits.MemoryBytes {
-		return limitError(fmt.Sprintf("the variables take %d bytes of memory; the limit is %d", x.memory, x.limits.MemoryBytes),
+		return value.LimitError(fmt.Sprintf("the variables take %d bytes of memory; the limit is %d", x.memory, x.limits.MemoryBytes),
 			value.MemoryLimitExceededError)
 	}
 	return nil

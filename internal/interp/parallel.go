@@ -67,8 +67,7 @@ func (o *parallelOp) run(t *thread, f *frame) error {
 	}
 	t.waiting = true
 	if t.par != nil {
-		x.running--
-		t.par.running--
+		x.running-- // but it still counts for the limit of its own step
 	}
 	x.parallels = append(x.parallels, p)
 	x.startBranches()
@@ -123,7 +122,7 @@ func (p *parallel) branchEnded(t *thread, err *raised) {
 		p.failed = append(p.failed, branchError{t.index, err})
 		x.uncaught++
 		if limit := x.limits.UncaughtExceptions; x.uncaught > limit {
-			x.fail(t.raise(limitError(fmt.Sprintf("more than %d uncaught exceptions in parallel steps", limit))))
+			x.fail(t.raise(value.LimitError(fmt.Sprintf("more than %d uncaught exceptions in parallel steps", limit))))
 			return
 		}
 	}
@@ -144,7 +143,6 @@ func (p *parallel) end(x *Execution) {
 	t.waiting = false
 	if t.par != nil {
 		x.running++
-		t.par.running++
 	}
 	if len(p.failed) > 0 {
 		t.throw(p.unhandled())

@@ -122,11 +122,13 @@ func newParam(p *workflow.Param, slot int) param {
 type compiler struct {
 	library  Library
 	subs     map[string]*proc
+	targets  map[*workflow.Step]*workflow.Step // of the jumps of the routine at hand
 	problems diag.List
 }
 
 // routine compiles main or a subworkflow.
 func (c *compiler) routine(w *workflow.Workflow, p *proc) {
+	c.targets = workflow.Targets(w.Steps)
 	b := newBuilder(c, p, newScope(nil, true))
 	for i, param := range w.Params {
 		if param.Default != nil {

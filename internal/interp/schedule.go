@@ -201,7 +201,7 @@ func (x *Execution) apply(r record) {
 	case kindCancel:
 		x.cancel()
 	case kindExpire:
-		x.fail(x.main.raise(limitError("the execution lasted too long")))
+		x.fail(x.main.raise(value.LimitError("the execution lasted too long")))
 	}
 }
 

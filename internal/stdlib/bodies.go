@@ -60,8 +60,9 @@ func encodeBody(v value.Value, h http.Header) ([]byte, error) {
 }
 
 // decodeBody decodes a body by its Content-Type: JSON, text, or else bytes.
-// Choices: an empty body is null unless it is text; JSON that does not parse
-// stays a string; text that is not UTF-8 stays bytes.
+// An empty body is null unless it is text (choice empty-body); JSON that does
+// not parse stays a string, and text that is not UTF-8 bytes (choice
+// response-types).
 func decodeBody(h http.Header, body []byte) value.Value {
 	media := mediaType(h.Get("Content-Type"))
 	text := strings.HasPrefix(media, "text/") || isJSON(media) || media == "application/xml" ||
@@ -89,9 +90,8 @@ func httpError(status int, response *value.Map) *value.Error {
 	return e
 }
 
-// callbackRequest is what await_callback returns of a call. The time is in
-// seconds since 1970; a key that the query repeats has a list. Both are
-// choices.
+// callbackRequest is what await_callback returns of a call. A key that the query
+// repeats has a list (choice query-of-callbacks).
 func callbackRequest(r *interp.CallbackRequest) *value.Map {
 	return value.NewMap().
 		Put("body", decodeBody(r.Header, r.Body)).

@@ -15,7 +15,7 @@ var collections = []Entry{
 		if err != nil {
 			return nil, err
 		}
-		return value.NewList(append([]value.Value{a[1]}, l.Items()...)...), nil
+		return l.WithFirst(a[1]), nil
 	}),
 	pure("map.delete", `map.delete(m, "key")`, []string{"map", "key"}, 2, func(a []value.Value) (value.Value, error) {
 		m, err := mapArg(a[0], "map")
@@ -26,7 +26,7 @@ var collections = []Entry{
 		if !ok {
 			return nil, wrongType("key", "a string or an integer", a[1])
 		}
-		return m.Without(k), nil // a key that is not there is no error: a choice
+		return m.Without(k), nil // (choice map-delete-missing)
 	}),
 	pure("map.get", `map.get(m, ["a", "b"])`, []string{"map", "keys"}, 2, mapGet),
 	pure("map.merge", `map.merge(a, b)`, []string{"first", "second"}, 2, merger(func(_, second value.Value) value.Value { return second })),

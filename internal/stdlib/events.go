@@ -11,21 +11,23 @@ import (
 var events = []Entry{
 	{Name: "events.await_callback", Example: `events.await_callback: {callback: ${endpoint}, timeout: 3600}`,
 		Func: interp.Func{Params: []string{"callback", "timeout"}, Required: 1, Start: awaitCallback}},
-	{Name: "events.create_callback_endpoint", Example: `events.create_callback_endpoint: {http_callback_method: POST}`,
-		Func: interp.Func{Params: []string{"http_callback_method"}, Start: createCallback}},
+	{Name: "events.create_callback_endpoint", Example: `events.create_callback_endpoint("POST")`,
+		Func: interp.Func{Params: []string{"http_callback_method"}, Eval: createCallback}},
 }
 
 var callbackMethods = []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
-func createCallback(c *interp.Context, a []value.Value) interp.Next {
+// createCallback is not among the calls that the reference lists as blocking
+// (syntax/expressions), so an expression may make it.
+func createCallback(c *interp.Context, a []value.Value) (value.Value, error) {
 	method, err := optionalText(a[0], "http_callback_method", "POST")
 	if err != nil {
-		return interp.Fail(err)
+		return nil, err
 	}
 	if !slices.Contains(callbackMethods, method) {
-		return interp.Fail(value.Errorf(value.ValueError, "unknown HTTP method %q", method))
+		return nil, value.Errorf(value.ValueError, "unknown HTTP method %q", method)
 	}
-	return interp.Done(value.NewMap().Put("url", value.String(c.CreateCallback(method))))
+	return value.NewMap().Put("url", value.String(c.CreateCallback(method))), nil
 }
 
 func awaitCallback(c *interp.Context, a []value.Value) interp.Next {

@@ -38,7 +38,7 @@ var helpers = free(
 		if err != nil {
 			return nil, err
 		}
-		keys := make([]value.Value, 0, m.Len()) // in the order of the map; the service promises none
+		keys := make([]value.Value, 0, m.Len()) // in the order of the map (choice keys-order)
 		for k := range m.All() {
 			keys = append(keys, k.Value())
 		}
@@ -47,7 +47,7 @@ var helpers = free(
 	pure("len", `len(list)`, []string{"value"}, 1, func(a []value.Value) (value.Value, error) {
 		switch v := a[0].(type) {
 		case value.String:
-			return value.Int(utf8.RuneCountInString(string(v))), nil // characters, not bytes: a choice
+			return value.Int(utf8.RuneCountInString(string(v))), nil // characters, not bytes
 		case *value.List:
 			return value.Int(v.Len()), nil
 		case *value.Map:
@@ -87,7 +87,7 @@ func toDouble(v value.Value) (value.Value, error) {
 	return nil, wrongType("x", "a string or a number", v)
 }
 
-// toInt truncates a double toward zero; that is a choice for negative ones.
+// toInt truncates a double toward zero (choice int-truncates).
 func toInt(v value.Value) (value.Value, error) {
 	switch v := v.(type) {
 	case value.Int:

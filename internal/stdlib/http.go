@@ -113,7 +113,7 @@ func urlArg(v, query value.Value) (*url.URL, error) {
 }
 
 // encodeQuery writes the query in the order of the map. A list repeats its
-// key; null leaves it out, which is a choice.
+// key; null leaves it out (choice query-null).
 func encodeQuery(v value.Value) (string, error) {
 	if !given(v) {
 		return "", nil
@@ -174,9 +174,8 @@ func validHeader(name, text string) bool {
 	return ok && !strings.ContainsAny(text, "\r\n\x00")
 }
 
-// authArg reads auth. An access token goes to Google's APIs alone: the request
-// to any other host is sent without one, so that its service refuses it. What
-// the real service does there is not documented.
+// authArg reads auth. An access token goes to Google's APIs alone; for any other
+// host there are no credentials (choice oauth2-other-hosts).
 func authArg(v value.Value, target *url.URL) (*interp.Auth, error) {
 	if !given(v) {
 		return nil, nil
@@ -195,11 +194,11 @@ func authArg(v value.Value, target *url.URL) (*interp.Auth, error) {
 		a, err := optionalText(audience, "auth.audience", target.String())
 		return &interp.Auth{Audience: a}, err
 	case value.String("OAuth2"):
-		scopes, err := scopesOf(m)
-		if err != nil || !googleAPI(target) {
-			return nil, err
+		if !googleAPI(target) {
+			return nil, value.Errorf(value.AuthError, "an access token is sent to hosts of googleapis.com over https only, not to %s: use auth type OIDC", target.Host)
 		}
-		return &interp.Auth{Scopes: scopes}, nil
+		scopes, err := scopesOf(m)
+		return &interp.Auth{Scopes: scopes}, err
 	}
 	return nil, value.Errorf(value.ValueError, "argument 'auth' has an unknown type: it must be OIDC or OAuth2")
 }

@@ -88,9 +88,9 @@ func TestRequests(t *testing.T) {
 		{`http.get, args: {url: 'https://storage.googleapis.com/b', auth: {type: OAuth2, scopes: 'a, b c'}}`, `GET https://storage.googleapis.com/b Authorization=Bearer access:a|b|c`},
 		{`http.get, args: {url: 'https://storage.googleapis.com/b', auth: {type: OAuth2, scope: [a, b]}}`, `GET https://storage.googleapis.com/b Authorization=Bearer access:a|b`},
 		// The token stays at home.
-		{`http.get, args: {url: 'https://h.example', auth: {type: OAuth2}}`, `GET https://h.example`},
-		{`http.get, args: {url: 'http://storage.googleapis.com', auth: {type: OAuth2}}`, `GET http://storage.googleapis.com`},
-		{`http.get, args: {url: 'https://storage.googleapis.com.evil.example', auth: {type: OAuth2}}`, `GET https://storage.googleapis.com.evil.example`},
+		{`http.get, args: {url: 'https://h.example', auth: {type: OAuth2}}`, `! AuthError`},
+		{`http.get, args: {url: 'http://storage.googleapis.com', auth: {type: OAuth2}}`, `! AuthError`},
+		{`http.get, args: {url: 'https://storage.googleapis.com.evil.example', auth: {type: OAuth2}}`, `! AuthError`},
 		// Mistakes.
 		{`http.get, args: {url: 'ftp://h.example'}`, `! ValueError`},
 		{`http.get, args: {url: null}`, `! TypeError`},

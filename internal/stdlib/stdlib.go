@@ -2,7 +2,8 @@
 // names to functions for package interp.
 //
 // Source: cloud.google.com/workflows/docs/reference/stdlib/overview. Where the
-// pages leave behaviour open, the function says what was chosen.
+// pages leave behaviour open, docs/CONFORMANCE.md has a choice; a comment names
+// it where it is made.
 package stdlib
 
 import (

@@ -20,8 +20,8 @@ var system = []Entry{
 		Func: interp.Func{Params: []string{"time"}, Required: 1, Start: sleepUntil}},
 }
 
-// getEnv gives null for a variable that is not set and has no default; that is
-// a choice.
+// getEnv gives null for a variable that is not set and has no default (choice
+// env-unset).
 func getEnv(c *interp.Context, a []value.Value) (value.Value, error) {
 	name, err := textArg(a[0], "name")
 	if err != nil {

@@ -1,6 +1,7 @@
 package stdlib
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -10,7 +11,7 @@ import (
 )
 
 // texts are the functions of module text. Positions count characters, not
-// bytes; that is a choice.
+// bytes (choice text-positions).
 var texts = []Entry{
 	pure("text.decode", `text.decode(base64.decode("aGk="))`, []string{"data", "charset"}, 1, textDecode),
 	pure("text.encode", `text.encode("hi")`, []string{"text", "charset"}, 1, textEncode),
@@ -115,7 +116,7 @@ func textEncode(a []value.Value) (value.Value, error) {
 	return value.Bytes(s), charset(a[1])
 }
 
-// findAll finds occurrences that do not overlap; that is a choice.
+// findAll finds occurrences that do not overlap (choice find-without-overlap).
 func findAll(source, substr string) (value.Value, error) {
 	if substr == "" {
 		return nil, value.Errorf(value.ValueError, "argument 'substr' must not be empty")
@@ -157,7 +158,8 @@ func findAllRegex(source, pattern string) (value.Value, error) {
 	return value.NewList(found...), nil
 }
 
-// matchRegex searches; it need not match the whole of source.
+// matchRegex searches; it need not match the whole of source (choice
+// regex-searches).
 func matchRegex(source, pattern string) (value.Value, error) {
 	re, err := compile(pattern)
 	if err != nil {
@@ -171,7 +173,7 @@ func matchRegex(source, pattern string) (value.Value, error) {
 const maxText = 4 << 20
 
 func tooLong() error {
-	return value.Errorf(value.ValueError, "the replaced text would be longer than %d bytes", maxText)
+	return value.LimitError(fmt.Sprintf("the replaced text would be longer than %d bytes", maxText), value.MemoryLimitExceededError)
 }
 
 func replaceAll(source, substr, repl string) (value.Value, error) {
@@ -182,8 +184,8 @@ func replaceAll(source, substr, repl string) (value.Value, error) {
 }
 
 // replaceAllRegex replaces matches; \1 to \9 in repl stand for groups, \0 for
-// the match and \\ for a backslash, as in RE2's rewrite strings. That is a
-// choice: the reference does not say.
+// the match and \\ for a backslash, as in RE2's rewrite strings (choice
+// regex-groups).
 func replaceAllRegex(source, pattern, repl string) (value.Value, error) {
 	re, err := compile(pattern)
 	if err != nil {
@@ -234,8 +236,8 @@ func split(source, separator string) (value.Value, error) {
 	return value.NewList(items...), nil
 }
 
-// substring refuses positions outside the text with IndexError; that is a
-// choice.
+// substring refuses positions outside the text with IndexError (choice
+// substring-bounds).
 func substring(a []value.Value) (value.Value, error) {
 	source, err := textArg(a[0], "source")
 	if err != nil {
@@ -262,7 +264,8 @@ func substring(a []value.Value) (value.Value, error) {
 	return value.String([]rune(source)[at[0]:at[1]]), nil
 }
 
-// urlDecode decodes what either encoder writes: a plus sign is a space.
+// urlDecode decodes what either encoder writes: a plus sign is a space (choice
+// url-decode-plus).
 func urlDecode(source string) (value.Value, error) {
 	s, err := url.QueryUnescape(source)
 	if err != nil {

@@ -61,6 +61,14 @@ func Errorf(tag Tag, format string, args ...any) *Error {
 	return NewError(fmt.Sprintf(format, args...), tag)
 }
 
+// LimitError returns an error of the system about an exhausted resource, which
+// ends the execution.
+func LimitError(message string, tags ...Tag) *Error {
+	e := NewError(message, append(tags, ResourceLimitError)...)
+	e.Fatal = true
+	return e
+}
+
 // With adds a key to the payload of an error of the system and returns e.
 func (e *Error) With(key string, v Value) *Error {
 	if m, ok := e.Payload.(*Map); ok {

@@ -31,7 +31,7 @@ func MustJSON(v Value) []byte {
 // else one item a line, each after Prefix and Indent once per level.
 type Style struct {
 	Prefix, Indent string
-	// MaxBytes stops the encoder with an error; 0 is no limit.
+	// MaxBytes stops the encoder with a [LimitError]; 0 is no limit.
 	MaxBytes int
 }
 
@@ -55,7 +55,7 @@ func (e *encoder) value(v Value, depth int) error {
 		return Errorf(ValueError, "cannot encode a value nested deeper than %d levels as JSON", MaxDepth)
 	}
 	if e.style.MaxBytes > 0 && len(e.out)-e.start > e.style.MaxBytes {
-		return Errorf(ValueError, "the JSON text is longer than %d bytes", e.style.MaxBytes)
+		return LimitError(fmt.Sprintf("the JSON text is longer than %d bytes", e.style.MaxBytes), MemoryLimitExceededError)
 	}
 	switch v := v.(type) {
 	case Null:
@@ -171,8 +171,7 @@ func appendString(b []byte, s string) []byte {
 
 // FormatDouble writes a double as the language shows it in strings and JSON:
 // the shortest text that reads back as the same double, with a fraction or an
-// exponent. That 4.0 is "4.0" and not "4" is a choice: the documentation shows
-// no example of a whole double.
+// exponent (choice double-text).
 func FormatDouble(d float64) string { return string(appendDouble(nil, d)) }
 
 func appendDouble(b []byte, d float64) []byte {

@@ -1,6 +1,9 @@
 package value
 
-import "strconv"
+import (
+	"maps"
+	"strconv"
+)
 
 // Key is a key of a map: a string, or an integer, which is another key than
 // the same digits as a string. It is comparable.
@@ -125,9 +128,10 @@ func (m *Map) Without(k Key) *Map {
 
 // Copy returns a map of its own with the same entries.
 func (m *Map) Copy() *Map {
-	out := &Map{entries: make([]entry, 0, len(m.entries)+1)}
+	out := &Map{entries: make([]entry, 0, len(m.entries)+1), index: maps.Clone(m.index), size: m.size}
 	for _, e := range m.entries {
-		out.set(e.key, e.value)
+		Retain(e.value)
+		out.entries = append(out.entries, e)
 	}
 	return out
 }

@@ -29,7 +29,7 @@ func Retain(v Value) {
 func Freeze(v Value) Value {
 	switch v := v.(type) {
 	case *List:
-		v.count = shared
+		v.count, v.array = shared, nil
 		for _, item := range v.items {
 			Freeze(item)
 		}
@@ -120,7 +120,7 @@ func (l *List) setPath(path []Value, v Value) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.count >= shared {
+	if l.count >= shared || l.lent {
 		l = l.copy()
 	}
 	old := l.items[i]

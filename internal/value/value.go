@@ -13,8 +13,8 @@ type Value interface {
 	// 8 for a number, boolean or null; 8 plus the length of a string or bytes;
 	// 8 plus the parts of a container.
 	//
-	// Source: cloud.google.com/workflows/docs/best-practice, on memory. It
-	// names no cost of null; 8 is a choice.
+	// Source: cloud.google.com/workflows/docs/reference/syntax/variables. It
+	// names no cost of null (choice null-memory).
 	Size() int
 	kind() string
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -152,7 +153,7 @@ func measure(v Value) int {
 // shared until they change, and with deep copies. Both must agree.
 func TestCopyOnWrite(t *testing.T) {
 	for seed := range uint64(150) {
-		if err := compareWithCopies(rand.New(rand.NewPCG(seed, 1)), 120); err != nil {
+		if err := compareWithCopies(rand.New(rand.NewPCG(seed, 1)), 150); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
@@ -166,7 +167,21 @@ func compareWithCopies(r *rand.Rand, steps int) error {
 	for range steps {
 		to, from := r.IntN(4), r.IntN(4)
 		path := randomPath(r)
-		switch r.IntN(4) {
+		switch r.IntN(6) {
+		case 4: // a list that has one item more
+			l, ok := shared[from].(*List)
+			if !ok {
+				continue
+			}
+			v, w := read(shared[r.IntN(4)], path), Clone(copied[from]).(*List)
+			grown, first := l.With(v), r.IntN(3) == 0
+			items := append(slices.Clone(w.Items()), Clone(v))
+			if first {
+				grown = l.WithFirst(v)
+				items = append([]Value{Clone(v)}, w.Items()...)
+			}
+			Retain(grown)
+			shared[to], copied[to] = grown, NewList(items...)
 		case 0: // a new container
 			v := randomValue(r, 3)
 			Retain(v)

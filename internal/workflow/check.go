@@ -3,6 +3,7 @@ package workflow
 import (
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/kakehi/kakehi/internal/diag"
 )
@@ -108,10 +109,8 @@ func (c *checker) suggest(name string, names func() []string) string {
 // saved and restored by whoever changes them.
 type routine struct {
 	*checker
-	labels  map[string]label
-	regions map[any]*region   // by the *For or *Branch that they are
-	targets map[string]bool   // steps that are jumped to
-	inner   map[string]string // variables of inner scopes, and of what
+	index *index
+	inner map[string]string // variables of inner scopes, and of what
 
 	scope    *scope
 	region   *region
@@ -123,14 +122,12 @@ type routine struct {
 func (c *checker) workflow(w *Workflow) {
 	r := &routine{
 		checker: c,
-		labels:  make(map[string]label),
-		regions: make(map[any]*region),
-		targets: make(map[string]bool),
+		index:   newIndex(w.Steps),
 		inner:   make(map[string]string),
-		region:  &region{},
 	}
+	r.region = r.index.root
 	r.params(w)
-	r.index(w.Steps)
+	r.names()
 	r.scope = newScope(nil)
 	for _, p := range w.Params {
 		r.scope.vars[p.Name] = true
@@ -140,46 +137,58 @@ func (c *checker) workflow(w *Workflow) {
 	}
 	r.scope.declare(w.Steps)
 	r.steps(w.Steps)
+	r.unreached(w.Steps)
 }
 
 func (r *routine) params(w *Workflow) {
 	seen := make(map[string]bool)
 	for _, p := range w.Params {
 		if seen[p.Name] {
-			r.found.Errorf(p.At, "duplicate-name", "parameter %q of workflow %q appears twice", p.Name, w.Name)
+			r.found.Errorf(p.At, "duplicate-name", "%s", sprintf("parameter %q of workflow %q appears twice", p.Name, w.Name))
 		}
 		seen[p.Name] = true
 	}
 	switch n := len(w.Params); {
 	case w.Name == "main" && n > r.limits.MainParams:
 		r.found.Add(diag.Diagnostic{Pos: w.Params[r.limits.MainParams].At, Code: "limit",
-			Message: fmt.Sprintf("workflow main has %d parameters; it takes at most %d, which receives the whole argument", n, r.limits.MainParams),
+			Message: sprintf("workflow main has %d parameters; it takes at most %d, which receives the whole argument", n, r.limits.MainParams),
 			Hint:    fmt.Sprintf("write params: [args] and args.%s", w.Params[n-1].Name)})
 	case n > r.limits.Params:
 		// Only the published schema has this limit, and deployed definitions
 		// exceed it.
-		r.found.Warnf(w.Params[r.limits.Params].At, "limit", "workflow %q has %d parameters; the published schema allows %d", w.Name, n, r.limits.Params)
+		r.found.Warnf(w.Params[r.limits.Params].At, "limit", "%s", sprintf("workflow %q has %d parameters; the published schema allows %d", w.Name, n, r.limits.Params))
 	}
 }
 
 // errorf reports an error in the current step, in the words of the service.
 func (r *routine) errorf(at diag.Pos, code, hint, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+	message := sprintf(format, args...)
 	if r.doing != "" {
 		message = "error evaluating " + r.doing + ": " + message
 	}
 	if r.step != nil {
-		message = "error in step " + r.step.Name + ": " + message
+		message = sprintf("error in step %s: ", r.step.Name) + message
 	}
 	r.found.Add(diag.Diagnostic{Pos: at, Code: code, Message: message, Hint: hint})
 }
 
 func (r *routine) warnf(at diag.Pos, code, hint, format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
+	message := sprintf(format, args...)
 	if r.step != nil {
-		message = "in step " + r.step.Name + ": " + message
+		message = sprintf("in step %s: ", r.step.Name) + message
 	}
 	r.found.Add(diag.Diagnostic{Pos: at, Severity: diag.Warning, Code: code, Message: message, Hint: hint})
+}
+
+// sprintf formats a message, which names of any length must not make endless.
+func sprintf(format string, args ...any) string {
+	const most = 200
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && len(s) > most {
+			args[i] = strings.ToValidUTF8(s[:most], "") + "…"
+		}
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 // limit reports that there is more of something than allowed.
@@ -193,14 +202,8 @@ func (r *routine) steps(steps []*Step) {
 	if len(steps) > 0 {
 		r.limit(steps[0].At, "steps in one list", len(steps), r.limits.StepsPerList)
 	}
-	alive := true
 	for _, s := range steps {
-		if !alive && !r.reachable(s) {
-			r.found.Add(diag.Diagnostic{Pos: s.At, Severity: diag.Warning, Code: "unreachable",
-				Message: fmt.Sprintf("step %q is never reached: the step before it does not go on to it, and no jump leads here", s.Name)})
-		}
 		r.one(s)
-		alive = falls(s)
 	}
 }
 
@@ -242,9 +245,6 @@ func (r *routine) action(s *Step) {
 		r.value("return value", a.Value)
 	case *Steps:
 		r.steps(a.Steps)
-	}
-	if s.Next != "" && !falls(&Step{Do: s.Do}) {
-		r.warnf(s.NextAt, "unreachable", "", "next is never taken: the step ends without going on")
 	}
 }
 
@@ -288,7 +288,7 @@ func (r *routine) inside(s *scope, body any, where string, steps []*Step) {
 	}
 	r.scope = s
 	if body != nil {
-		r.region = r.regions[body]
+		r.region = r.index.regions[body]
 	}
 	r.steps(steps)
 }

@@ -187,7 +187,8 @@ func (r *routine) expr(x expr.Expr) {
 		case *expr.Ident:
 			r.read(x)
 		case *expr.Member:
-			return !r.constant(x)
+			r.member(x)
+			return false
 		case *expr.Call:
 			r.callExpr(x)
 		case *expr.Binary:
@@ -207,21 +208,40 @@ func (r *routine) read(x *expr.Ident) {
 	}
 }
 
-// constant reports whether x, or what x is a member of, is a name of the
-// standard library, as in http.default_retry, or looks like one.
-func (r *routine) constant(x *expr.Member) bool {
-	name, ok := expr.Dotted(x)
-	if !ok {
-		return false
+// member checks a member and all that it is a member of.
+func (r *routine) member(x *expr.Member) {
+	root := x.X
+	for m, ok := root.(*expr.Member); ok; m, ok = root.(*expr.Member) {
+		root = m.X
 	}
-	head, _, _ := strings.Cut(name, ".")
+	head, ok := root.(*expr.Ident)
+	switch {
+	case !ok:
+		r.expr(root)
+	case !r.constant(x, head.Name):
+		r.read(head)
+	}
+}
+
+// longestName is how many dots the name of a function may have at most.
+const longestName = 12
+
+// constant reports whether x, whose first name is head, or what x is a member
+// of, is a name of the standard library, as in http.default_retry, or looks
+// like one.
+func (r *routine) constant(x *expr.Member, head string) bool {
 	if _, ok := r.scope.find(head); ok {
 		return false
 	}
 	if r.options.Functions == nil {
 		return true
 	}
-	for known := name; known != ""; {
+	name, _ := expr.Dotted(x)
+	known := name
+	if parts := strings.SplitN(name, ".", longestName+2); len(parts) > longestName+1 {
+		known = strings.Join(parts[:longestName+1], ".")
+	}
+	for known != "" {
 		if _, ok := r.options.Functions(known); ok {
 			return true
 		}

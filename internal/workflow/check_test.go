@@ -148,3 +148,39 @@ func TestWalk(t *testing.T) {
 		t.Errorf("walked %q, want %q", got, want)
 	}
 }
+
+// TestUnreached looks for the steps that warnings name.
+func TestUnreached(t *testing.T) {
+	for src, want := range map[string]string{
+		"[{a: {return: 1}}, {b: {return: 2}}, {c: {return: 3}}]":                                                                                      "b",
+		"[{a: {next: c}}, {b: {return: 2}}, {c: {return: 3}}]":                                                                                        "b",
+		"[{a: {next: c}}, {b: {next: c}}, {c: {next: b}}]":                                                                                            "",
+		"[{a: {return: 1}}, {b: {next: c}}, {c: {next: b}}]":                                                                                          "b",
+		"[{a: {switch: [{condition: true, next: c}]}}, {b: {return: 1}}, {c: {return: 2}}]":                                                           "b",
+		"[{a: {switch: [{condition: '${1 == 2}', next: c}]}}, {b: {return: 1}}, {c: {return: 2}}]":                                                    "",
+		"[{a: {switch: [{condition: '${1 == 2}', return: 1}], next: c}}, {b: {return: 1}}, {c: {return: 2}}]":                                         "b",
+		"[{a: {try: {raise: x}, except: {steps: [{h: {return: 1}}]}}}, {b: {return: 2}}]":                                                             "b",
+		"[{a: {try: {raise: x}, except: {steps: [{h: {assign: [{x: 1}]}}]}}}, {b: {return: 2}}]":                                                      "",
+		"[{a: {try: {call: sys.now}, except: {steps: [{h: {return: 1}}]}}}, {b: {return: 2}}]":                                                        "",
+		"[{a: {for: {value: v, in: [1], steps: [{l: {next: break}}, {m: {next: continue}}]}}}, {b: {return: 2}}]":                                     "m",
+		"[{a: {steps: [{i: {return: 1}}, {j: {return: 2}}]}}, {b: {return: 3}}]":                                                                      "j b",
+		"[{a: {steps: [{i: {next: b}}]}}, {b: {steps: [{k: {next: d}}]}}, {c: {steps: [{d: {return: 1}}]}}]":                                          "",
+		"[{p: {parallel: {branches: [{x: {steps: [{q: {next: s}}, {r: {next: s}}, {s: {call: sys.now}}]}}, {y: {steps: [{z: {call: sys.now}}]}}]}}}]": "r",
+		"[{a: {return: 1}}, {b: {next: nowhere}}, {c: {next: nowhere}}]":                                                                              "b",
+		"[{a: {next: nowhere}}, {b: {return: 1}}]":                                                                                                    "",
+	} {
+		f, err := Parse("f", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, d := range Check(f, testOptions(nil)) {
+			if d.Code == "unreachable" {
+				names = append(names, strings.Split(d.Message, `"`)[1])
+			}
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: got %q, want %q", src, got, want)
+		}
+	}
+}

@@ -26,7 +26,7 @@ const (
 )
 
 // load turns the source into one tree of YAML nodes; nil when it is empty.
-func (p *parser) load() *yaml.Node {
+func (p *parser) load() *element {
 	if len(p.src) > maxSource {
 		p.fail(diag.Pos{File: p.name}, "too-large", "", "the source is %d bytes long; no definition may be longer than %d", len(p.src), maxSource)
 		return nil
@@ -37,6 +37,14 @@ func (p *parser) load() *yaml.Node {
 	if start := bytes.TrimLeft(p.src, " \t\r\n"); len(start) > 0 && (start[0] == '{' || start[0] == '[') && json.Valid(p.src) {
 		return p.loadJSON()
 	}
+	if root, ok := readBlocks(p.src); ok {
+		return root
+	}
+	return p.loadYAML()
+}
+
+// loadYAML reads the source with the library.
+func (p *parser) loadYAML() *element {
 	loader, err := yaml.NewLoader(bytes.NewReader(p.src), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
 		p.fail(diag.Pos{File: p.name}, "yaml", "", "%v", err)
@@ -54,7 +62,8 @@ func (p *parser) load() *yaml.Node {
 		p.fail(at, "yaml", "", "expected one YAML document; another one begins here")
 		return nil
 	}
-	return doc.Content[0]
+	c := elements{anchored: make(map[*yaml.Node]*element)}
+	return c.of(doc.Content[0])
 }
 
 // checkText refuses what is no text, and notes where the lines begin.
@@ -136,7 +145,7 @@ func (p *parser) line(n int) string {
 
 // loadJSON reads JSON into the same nodes. YAML readers take most JSON, but
 // not the surrogate pairs in its strings.
-func (p *parser) loadJSON() *yaml.Node {
+func (p *parser) loadJSON() *element {
 	d := jsonReader{p: p, dec: json.NewDecoder(bytes.NewReader(p.src))}
 	d.dec.UseNumber()
 	return d.value(0)
@@ -150,7 +159,7 @@ type jsonReader struct {
 }
 
 // value reads the next value; the source is known to be valid.
-func (r *jsonReader) value(depth int) *yaml.Node {
+func (r *jsonReader) value(depth int) *element {
 	n := r.node()
 	token, err := r.dec.Token()
 	if err == nil && depth > maxDepth {
@@ -178,7 +187,7 @@ func (r *jsonReader) value(depth int) *yaml.Node {
 	return n
 }
 
-func (r *jsonReader) collection(n *yaml.Node, open json.Delim, depth int) *yaml.Node {
+func (r *jsonReader) collection(n *element, open json.Delim, depth int) *element {
 	n.Kind = yaml.SequenceNode
 	if open == '{' {
 		n.Kind = yaml.MappingNode
@@ -198,7 +207,7 @@ func (r *jsonReader) collection(n *yaml.Node, open json.Delim, depth int) *yaml.
 }
 
 // node makes the node that begins at the next token.
-func (r *jsonReader) node() *yaml.Node {
+func (r *jsonReader) node() *element {
 	off := int(r.dec.InputOffset())
 	for off < len(r.p.src) && bytes.IndexByte([]byte(" \t\r\n,:"), r.p.src[off]) >= 0 {
 		off++
@@ -207,5 +216,5 @@ func (r *jsonReader) node() *yaml.Node {
 		r.from = r.p.lines[r.line]
 		r.line++
 	}
-	return &yaml.Node{Line: r.line, Column: 1 + utf8.RuneCount(r.p.src[r.from:off])}
+	return &element{Line: int32(r.line), Column: int32(1 + utf8.RuneCount(r.p.src[r.from:off]))}
 }

@@ -20,7 +20,7 @@ type stretch struct {
 // locator returns a function that tells where the byte at an offset of the
 // scalar's value comes from. Quotes, escapes, folded lines and indentation
 // make the two differ.
-func (p *parser) locator(n *yaml.Node) func(offset int) diag.Pos {
+func (p *parser) locator(n *element) func(offset int) diag.Pos {
 	parts := p.stretches(n)
 	value := n.Value
 	return func(offset int) diag.Pos {
@@ -46,9 +46,9 @@ func (p *parser) offsetOf(line, col int) int {
 
 // verbatim reports where the scalar's value stands in the source, if it does
 // so without escapes and on one line, as nearly all do.
-func (p *parser) verbatim(n *yaml.Node) (diag.Pos, bool) {
+func (p *parser) verbatim(n *element) (diag.Pos, bool) {
 	at := p.pos(n)
-	off := p.offsetOf(n.Line, n.Column)
+	off := p.offsetOf(int(n.Line), int(n.Column))
 	switch n.Style {
 	case 0:
 	case yaml.SingleQuotedStyle, yaml.DoubleQuotedStyle:
@@ -61,11 +61,11 @@ func (p *parser) verbatim(n *yaml.Node) (diag.Pos, bool) {
 }
 
 // stretches walks the value and the source side by side.
-func (p *parser) stretches(n *yaml.Node) []stretch {
+func (p *parser) stretches(n *element) []stretch {
 	if at, ok := p.verbatim(n); ok {
 		return []stretch{{at: at}}
 	}
-	w := aligner{src: p.src, off: p.offsetOf(n.Line, n.Column), at: p.pos(n)}
+	w := aligner{src: p.src, off: p.offsetOf(int(n.Line), int(n.Column)), at: p.pos(n)}
 	w.skipProperties()
 	switch {
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:

@@ -17,10 +17,10 @@ import (
 // text that is no YAML, wrong shapes, unknown and repeated keys, and
 // expressions that do not parse. What names mean is left to [Check].
 //
-// Comments are not kept. Where the documentation is silent on YAML, this
-// package chooses: plain scalars have the types of YAML 1.2's core schema, so
-// that yes, no, on, off and dates are strings and 010 is ten; aliases are
-// resolved; merge keys, numbers beyond 64 bits, .inf and .nan are refused.
+// Comments are not kept. On YAML the documentation is silent: plain scalars
+// have the types of YAML 1.2's core schema (choice yaml-core-schema), aliases
+// are resolved (choice yaml-aliases), and merge keys and numbers that JSON has
+// not are refused (choice yaml-merge-keys, choice yaml-not-a-number).
 func Parse(name string, src []byte) (*File, error) {
 	src = bytes.TrimPrefix(src, []byte("\ufeff"))
 	p := parser{name: name, src: src, lines: []int{0}, budget: len(src) + 1000}
@@ -60,22 +60,22 @@ type parser struct {
 	depth  int
 }
 
-func (p *parser) pos(n *yaml.Node) diag.Pos {
-	return diag.Pos{File: p.name, Line: n.Line, Col: n.Column}
+func (p *parser) pos(n *element) diag.Pos {
+	return diag.Pos{File: p.name, Line: int(n.Line), Col: int(n.Column)}
 }
 
 // fail reports a problem in the words of the service, where they are known.
 func (p *parser) fail(at diag.Pos, code, hint, format string, args ...any) {
-	p.errs.Add(diag.Diagnostic{Pos: at, Code: code, Message: "parse error: " + fmt.Sprintf(format, args...), Hint: hint})
+	p.errs.Add(diag.Diagnostic{Pos: at, Code: code, Message: "parse error: " + sprintf(format, args...), Hint: hint})
 }
 
 // shape reports that n is not what belongs in its place.
-func (p *parser) shape(n *yaml.Node, hint, format string, args ...any) {
-	p.fail(p.pos(n), "shape", hint, "%s; got %s", fmt.Sprintf(format, args...), p.typeOf(n))
+func (p *parser) shape(n *element, hint, format string, args ...any) {
+	p.fail(p.pos(n), "shape", hint, "%s; got %s", sprintf(format, args...), p.typeOf(n))
 }
 
 // typeOf names the type of a node as the service does in its messages.
-func (p *parser) typeOf(n *yaml.Node) string {
+func (p *parser) typeOf(n *element) string {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		return "list"
@@ -98,7 +98,7 @@ func (p *parser) typeOf(n *yaml.Node) string {
 }
 
 // visit follows an alias, and reports false when there are too many of them.
-func (p *parser) visit(n *yaml.Node) (*yaml.Node, bool) {
+func (p *parser) visit(n *element) (*element, bool) {
 	p.budget--
 	if p.budget == 0 {
 		p.fail(p.pos(n), "alias", "write the values out", "aliases make the definition too large")
@@ -110,7 +110,7 @@ func (p *parser) visit(n *yaml.Node) (*yaml.Node, bool) {
 }
 
 // enter bounds the nesting, which aliases can make endless; leave undoes it.
-func (p *parser) enter(n *yaml.Node) bool {
+func (p *parser) enter(n *element) bool {
 	p.depth++
 	if p.depth > maxDepth {
 		p.fail(p.pos(n), "alias", "", "the definition is nested more than %d levels deep", maxDepth)
@@ -123,7 +123,7 @@ func (p *parser) enter(n *yaml.Node) bool {
 func (p *parser) leave() { p.depth-- }
 
 // file parses the top level.
-func (p *parser) file(f *File, root *yaml.Node) {
+func (p *parser) file(f *File, root *element) {
 	const want = "expected a map of workflows or a sequence of steps"
 	if root == nil {
 		p.fail(diag.Pos{File: p.name, Line: 1, Col: 1}, "shape", "", want+"; got null")
@@ -165,7 +165,7 @@ func (p *parser) workflow(fd field) *Workflow {
 }
 
 // params parses a list of names and of single pairs name: default.
-func (p *parser) params(n *yaml.Node) []*Param {
+func (p *parser) params(n *element) []*Param {
 	if n.Kind != yaml.SequenceNode {
 		p.shape(n, "write params: [a, b]", "expected a list of parameters")
 		return nil
@@ -190,15 +190,15 @@ func (p *parser) params(n *yaml.Node) []*Param {
 
 // field is one pair of a map with fixed keys.
 type field struct {
-	key   *yaml.Node
+	key   *element
 	name  string
-	value *yaml.Node
+	value *element
 }
 
 type fields []field
 
 // get returns the value of a key, or nil.
-func (fs fields) get(name string) *yaml.Node {
+func (fs fields) get(name string) *element {
 	for _, f := range fs {
 		if f.name == name {
 			return f.value
@@ -210,7 +210,7 @@ func (fs fields) get(name string) *yaml.Node {
 // fields splits a map into its pairs, and reports keys that are repeated or
 // not known. known is nil when any name will do; what says whose keys they
 // are.
-func (p *parser) fields(n *yaml.Node, what string, known []string) (fields, bool) {
+func (p *parser) fields(n *element, what string, known []string) (fields, bool) {
 	if n.Kind != yaml.MappingNode {
 		p.shape(n, "", "expected a map for %s", what)
 		return nil, false
@@ -241,7 +241,7 @@ func (p *parser) fields(n *yaml.Node, what string, known []string) (fields, bool
 
 // text returns the text of a scalar that stands for a name of some kind,
 // whatever type YAML gives it.
-func (p *parser) text(n *yaml.Node, what string) string {
+func (p *parser) text(n *element, what string) string {
 	if n.Kind != yaml.ScalarNode {
 		p.shape(n, "", "expected the name of %s", what)
 		return ""
@@ -262,7 +262,7 @@ func (p *parser) text(n *yaml.Node, what string) string {
 }
 
 // ident returns the name of a variable.
-func (p *parser) ident(n *yaml.Node, what string) string {
+func (p *parser) ident(n *element, what string) string {
 	s := p.text(n, what)
 	if s != "" && !expr.IsName(s) {
 		p.fail(p.pos(n), "name", "a name has letters, digits and _, does not begin with a digit, and is no word of the expression language",

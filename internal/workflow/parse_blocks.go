@@ -3,7 +3,7 @@ package workflow
 import "go.yaml.in/yaml/v4"
 
 // loop parses the value of a for key.
-func (p *parser) loop(n *yaml.Node, what string) *For {
+func (p *parser) loop(n *element, what string) *For {
 	f := &For{At: p.pos(n)}
 	what = "for of " + what
 	fs, ok := p.fields(n, what, []string{"value", "index", "in", "range", "steps"})
@@ -43,7 +43,7 @@ func (p *parser) loop(n *yaml.Node, what string) *For {
 }
 
 // span parses a range: two numbers or an expression.
-func (p *parser) span(n *yaml.Node, what string) Node {
+func (p *parser) span(n *element, what string) Node {
 	v := p.value(n)
 	if _, ok := v.(*Expr); ok {
 		return v
@@ -76,7 +76,7 @@ func isNumber(v any) bool {
 	return false
 }
 
-func (p *parser) parallel(n *yaml.Node, what string) *Parallel {
+func (p *parser) parallel(n *element, what string) *Parallel {
 	par := &Parallel{At: p.pos(n)}
 	what = "parallel of " + what
 	fs, ok := p.fields(n, what, []string{"shared", "concurrency_limit", "exception_policy", "branches", "for"})
@@ -104,7 +104,7 @@ func (p *parser) parallel(n *yaml.Node, what string) *Parallel {
 	return par
 }
 
-func (p *parser) shared(n *yaml.Node, what string) []string {
+func (p *parser) shared(n *element, what string) []string {
 	if n.Kind != yaml.SequenceNode {
 		p.shape(n, "write shared: [a, b]", "expected a list of variables as the shared of %s", what)
 		return nil
@@ -118,7 +118,7 @@ func (p *parser) shared(n *yaml.Node, what string) []string {
 	return names
 }
 
-func (p *parser) branches(n *yaml.Node, what string) []*Branch {
+func (p *parser) branches(n *element, what string) []*Branch {
 	if n.Kind != yaml.SequenceNode {
 		p.shape(n, `write each branch as "- name:" with its steps below`, "expected a list of branches in %s", what)
 		return nil
@@ -150,7 +150,7 @@ func (p *parser) branches(n *yaml.Node, what string) []*Branch {
 	return branches
 }
 
-func (p *parser) try(n *yaml.Node, fs fields, what string) *Try {
+func (p *parser) try(n *element, fs fields, what string) *Try {
 	t := &Try{Body: &Step{At: p.pos(n)}}
 	if n.Kind == yaml.SequenceNode {
 		p.shape(n, `put them under "steps:"`, "expected one step body as the try of %s", what)
@@ -168,7 +168,7 @@ func (p *parser) try(n *yaml.Node, fs fields, what string) *Try {
 
 // except parses a handler. Its documentation has only as and steps; deployed
 // definitions also write a single action there, as in try.
-func (p *parser) except(n *yaml.Node, what string) *Except {
+func (p *parser) except(n *element, what string) *Except {
 	e := &Except{At: p.pos(n)}
 	body := &Step{At: p.pos(n)}
 	what = "except of " + what
@@ -190,7 +190,7 @@ func (p *parser) except(n *yaml.Node, what string) *Except {
 	return e
 }
 
-func (p *parser) retry(n *yaml.Node, what string) *Retry {
+func (p *parser) retry(n *element, what string) *Retry {
 	r := &Retry{At: p.pos(n)}
 	if n.Kind != yaml.MappingNode {
 		r.Policy = p.policy(n, "${http.default_retry}, or a map of predicate, max_retries and backoff", "retry of "+what)
@@ -207,7 +207,7 @@ func (p *parser) retry(n *yaml.Node, what string) *Retry {
 	return r
 }
 
-func (p *parser) backoff(n *yaml.Node, what string) *Backoff {
+func (p *parser) backoff(n *element, what string) *Backoff {
 	b := &Backoff{At: p.pos(n)}
 	if n.Kind != yaml.MappingNode {
 		b.Policy = p.policy(n, "${retry.default_backoff}, or a map of initial_delay, max_delay and multiplier", what)
@@ -221,7 +221,7 @@ func (p *parser) backoff(n *yaml.Node, what string) *Backoff {
 }
 
 // policy parses a ready-made policy, which only an expression can name.
-func (p *parser) policy(n *yaml.Node, want, what string) Node {
+func (p *parser) policy(n *element, want, what string) Node {
 	v := p.value(n)
 	if _, ok := v.(*Expr); !ok {
 		p.shape(n, "write "+want, "expected an expression as the %s", what)
@@ -230,7 +230,7 @@ func (p *parser) policy(n *yaml.Node, want, what string) Node {
 }
 
 // optional parses a value that may be missing.
-func (p *parser) optional(n *yaml.Node) Node {
+func (p *parser) optional(n *element) Node {
 	if n == nil {
 		return nil
 	}

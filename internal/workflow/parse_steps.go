@@ -3,6 +3,7 @@ package workflow
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -24,7 +25,7 @@ var owners = []struct{ key, owner string }{
 }
 
 // steps parses a list of steps; of says whose they are.
-func (p *parser) steps(n *yaml.Node, of string) []*Step {
+func (p *parser) steps(n *element, of string) []*Step {
 	n, ok := p.visit(n)
 	if !ok || !p.enter(n) {
 		return nil
@@ -44,7 +45,7 @@ func (p *parser) steps(n *yaml.Node, of string) []*Step {
 }
 
 // step parses one item of a list of steps: a map with one pair.
-func (p *parser) step(n *yaml.Node, of string) *Step {
+func (p *parser) step(n *element, of string) *Step {
 	n, ok := p.visit(n)
 	if !ok {
 		return nil
@@ -61,14 +62,14 @@ func (p *parser) step(n *yaml.Node, of string) *Step {
 	s := &Step{At: p.pos(key), Name: p.text(key, "a step")}
 	body, ok := p.visit(n.Content[1])
 	if ok {
-		p.body(body, s, fmt.Sprintf("step %q", s.Name), stepKeys)
+		p.body(body, s, "step "+strconv.Quote(s.Name), stepKeys)
 	}
 	return s
 }
 
 // manyKeys reports a step that is not a single pair. Nearly always its body
 // is not indented.
-func (p *parser) manyKeys(n *yaml.Node, of string) {
+func (p *parser) manyKeys(n *element, of string) {
 	if len(n.Content) == 0 {
 		p.fail(p.pos(n), "shape", "", "expected a step in %s: a map from its name to its body; got an empty map", of)
 		return
@@ -85,7 +86,7 @@ func (p *parser) manyKeys(n *yaml.Node, of string) {
 }
 
 // body parses the keys of a step into s. what names the step.
-func (p *parser) body(n *yaml.Node, s *Step, what string, known []string) fields {
+func (p *parser) body(n *element, s *Step, what string, known []string) fields {
 	before := len(p.errs)
 	fs, ok := p.fields(n, what, known)
 	if !ok {
@@ -123,7 +124,7 @@ func (p *parser) bodyOf(fs fields, s *Step, what string) {
 }
 
 // key returns the node of a key that is there.
-func (fs fields) key(name string) *yaml.Node {
+func (fs fields) key(name string) *element {
 	for _, f := range fs {
 		if f.name == name {
 			return f.key
@@ -156,7 +157,7 @@ func (p *parser) action(f field, fs fields, what string) Action {
 	}
 }
 
-func (p *parser) assign(n *yaml.Node, what string) *Assign {
+func (p *parser) assign(n *element, what string) *Assign {
 	a := &Assign{}
 	if n.Kind != yaml.SequenceNode {
 		p.shape(n, "write each assignment as \"- variable: value\"", "expected a list of assignments in %s", what)
@@ -182,7 +183,7 @@ func (p *parser) assign(n *yaml.Node, what string) *Assign {
 }
 
 // target parses the left side of an assignment.
-func (p *parser) target(n *yaml.Node) expr.Expr {
+func (p *parser) target(n *element) expr.Expr {
 	if n.Kind != yaml.ScalarNode || n.Value == "" {
 		p.shape(n, "", "expected a variable to assign to")
 		return &expr.Ident{At: p.pos(n)}
@@ -210,7 +211,7 @@ func assignable(x expr.Expr) bool {
 	return false
 }
 
-func (p *parser) call(n *yaml.Node, fs fields, what string) *Call {
+func (p *parser) call(n *element, fs fields, what string) *Call {
 	c := &Call{At: p.pos(n), Func: p.text(n, "a function")}
 	if args := fs.get("args"); args != nil {
 		switch v := p.value(args).(type) {
@@ -228,7 +229,7 @@ func (p *parser) call(n *yaml.Node, fs fields, what string) *Call {
 	return c
 }
 
-func (p *parser) switchAction(n *yaml.Node, what string) *Switch {
+func (p *parser) switchAction(n *element, what string) *Switch {
 	s := &Switch{}
 	if n.Kind != yaml.SequenceNode {
 		p.shape(n, "write each as \"- condition: ${…}\"", "expected a list of conditions in %s", what)
@@ -254,7 +255,7 @@ func (p *parser) switchAction(n *yaml.Node, what string) *Switch {
 }
 
 // checkCondition refuses what can never be a boolean.
-func (p *parser) checkCondition(c Node, n *yaml.Node) {
+func (p *parser) checkCondition(c Node, n *element) {
 	if _, ok := c.(*Expr); ok {
 		return
 	}

@@ -216,7 +216,7 @@ func checkPositions(t *testing.T, name string, src []byte) int {
 	}
 	for _, w := range f.Workflows {
 		Walk(w.Steps, func(s *Step) bool {
-			for _, v := range values(s.Do) {
+			for _, v := range Values(s.Do) {
 				WalkNodes(v, func(n Node) {
 					if e, ok := n.(*Expr); ok {
 						inExpr(e.X)
@@ -232,30 +232,6 @@ func checkPositions(t *testing.T, name string, src []byte) int {
 		})
 	}
 	return n
-}
-
-// values returns the values in an action itself.
-func values(a Action) []Node {
-	var nodes []Node
-	switch a := a.(type) {
-	case *Assign:
-		for _, it := range a.Items {
-			nodes = append(nodes, it.Value)
-		}
-	case *Call:
-		nodes = append(nodes, a.Args)
-	case *Switch:
-		for _, arm := range a.Arms {
-			nodes = append(nodes, arm.Condition)
-		}
-	case *For:
-		nodes = append(nodes, a.In, a.Range)
-	case *Return:
-		nodes = append(nodes, a.Value)
-	case *Raise:
-		nodes = append(nodes, a.Value)
-	}
-	return nodes
 }
 
 // TestTwins compares definitions that the corpus has in YAML and in JSON.

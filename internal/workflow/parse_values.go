@@ -14,7 +14,7 @@ import (
 )
 
 // value parses any value, with the expressions in it.
-func (p *parser) value(n *yaml.Node) Node {
+func (p *parser) value(n *element) Node {
 	n, ok := p.visit(n)
 	if !ok || !p.enter(n) {
 		return &Lit{At: p.pos(n)}
@@ -36,7 +36,7 @@ func (p *parser) value(n *yaml.Node) Node {
 	return p.scalar(n)
 }
 
-func (p *parser) mapping(n *yaml.Node) *Map {
+func (p *parser) mapping(n *element) *Map {
 	m := &Map{At: p.pos(n)}
 	seen := make(map[any]bool, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -55,7 +55,7 @@ func (p *parser) mapping(n *yaml.Node) *Map {
 // key parses the key of a map. Keys are strings; integers occur in an
 // official sample. Other types are refused, the service's answer being
 // unknown.
-func (p *parser) key(n *yaml.Node) (Node, bool) {
+func (p *parser) key(n *element) (Node, bool) {
 	n, _ = p.visit(n)
 	if n.Kind == yaml.ScalarNode && n.Tag != "!!merge" {
 		key := p.scalar(n)
@@ -77,7 +77,7 @@ func (p *parser) key(n *yaml.Node) (Node, bool) {
 }
 
 // scalar parses a literal or an expression.
-func (p *parser) scalar(n *yaml.Node) Node {
+func (p *parser) scalar(n *element) Node {
 	text := n.Value
 	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		text = strings.TrimSpace(text) // a block ends in a line break
@@ -99,7 +99,7 @@ func isExpr(s string) bool {
 }
 
 // expression parses the scalar n, whose text is ${…}.
-func (p *parser) expression(n *yaml.Node, text string) Node {
+func (p *parser) expression(n *element, text string) Node {
 	src := text[2 : len(text)-1]
 	e := &Expr{Width: utf8.RuneCountInString(src)}
 	start := strings.Index(n.Value, text) + 2
@@ -109,7 +109,7 @@ func (p *parser) expression(n *yaml.Node, text string) Node {
 
 // parseExpr parses a part of the scalar n that begins at an offset of its
 // value. The result is not nil even if there are errors.
-func (p *parser) parseExpr(n *yaml.Node, src string, start int) (expr.Expr, diag.Pos) {
+func (p *parser) parseExpr(n *element, src string, start int) (expr.Expr, diag.Pos) {
 	var x expr.Expr
 	var err error
 	at, ok := p.verbatim(n)
@@ -143,7 +143,7 @@ var (
 )
 
 // resolve returns the value of a scalar that is no expression.
-func resolve(n *yaml.Node) (any, error) {
+func resolve(n *element) (any, error) {
 	switch {
 	case n.Style&yaml.TaggedStyle != 0:
 		return resolveTagged(n)
@@ -153,7 +153,7 @@ func resolve(n *yaml.Node) (any, error) {
 	return resolvePlain(n.Value)
 }
 
-func isNull(n *yaml.Node) bool {
+func isNull(n *element) bool {
 	if n.Style != 0 || n.Kind != yaml.ScalarNode || len(n.Value) > len("null") {
 		return false
 	}
@@ -161,7 +161,7 @@ func isNull(n *yaml.Node) bool {
 	return v == nil && err == nil
 }
 
-func resolveTagged(n *yaml.Node) (any, error) {
+func resolveTagged(n *element) (any, error) {
 	if n.Tag == "!!str" {
 		return n.Value, nil
 	}
