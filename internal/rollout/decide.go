@@ -44,15 +44,17 @@ type State struct {
 	AtStep    int       `json:"atStep"` // candidate requests since Moved
 	Errors    Evidence  `json:"errors"`
 	Latency   Evidence  `json:"latency"`
+	Refusals  Evidence  `json:"refusals"`
 	Reason    string    `json:"reason,omitempty"` // of the last decision
 }
 
 // Counts are requests of one revision.
 type Counts struct {
 	Requests int `json:"requests"`
-	Bad      int `json:"bad"`   // answered 5xx or 429
-	Timed    int `json:"timed"` // not cold: the ones whose latency counts
-	Slow     int `json:"slow"`  // timed, and above the latency objective
+	Bad      int `json:"bad"`     // answered 5xx or 429
+	Refused  int `json:"refused"` // answered another 4xx
+	Timed    int `json:"timed"`   // not cold: the ones whose latency counts
+	Slow     int `json:"slow"`    // timed, and above the latency objective
 }
 
 // Sample is what came in since the last decision.
@@ -136,6 +138,7 @@ func (s State) observe(p Policy, x Sample) State {
 			arms{x.Canary.Timed, x.Canary.Slow, x.Stable.Timed, x.Stable.Slow},
 			slowShare, sick(s.Base.Slow, s.Base.Timed, slowShare))
 	}
+	s.Refusals = s.Refusals.compare(arms{x.Canary.Requests, x.Canary.Refused, x.Stable.Requests, x.Stable.Refused})
 	return s
 }
 
@@ -146,12 +149,15 @@ func sick(bad, n int, objective float64) bool {
 }
 
 // logRollback averages the signals: a mean of e-values is an e-value, so no
-// correction for their number is needed.
+// correction for their number is needed. Requests that are refused have no
+// objective, since callers make mistakes; but they make them with both
+// revisions alike.
 func (s State) logRollback(p Policy) float64 {
-	if p.P95 == 0 {
-		return s.Errors.logRollback()
+	signals := []float64{s.Errors.logRollback(), logMean(s.Refusals.Relative)}
+	if p.P95 > 0 {
+		signals = append(signals, s.Latency.logRollback())
 	}
-	return logMean([]float64{s.Errors.logRollback(), s.Latency.logRollback()})
+	return logMean(signals)
 }
 
 // logPromote is the weakest of the signals: each must be convincing.
@@ -245,6 +251,9 @@ func (s State) undecided(now time.Time, p Policy, x Sample, wait string) Decisio
 
 func (s State) compared(p Policy) string {
 	text := fmt.Sprintf("candidate %d of %d bad, stable %d of %d", s.Canary.Bad, s.Canary.Requests, s.Base.Bad, s.Base.Requests)
+	if s.Canary.Refused+s.Base.Refused > 0 {
+		text += fmt.Sprintf("; refused: %d of %d, stable %d of %d", s.Canary.Refused, s.Canary.Requests, s.Base.Refused, s.Base.Requests)
+	}
 	if p.P95 > 0 {
 		text += fmt.Sprintf("; slower than %s: %d of %d, stable %d of %d", seconds(p.P95), s.Canary.Slow, s.Canary.Timed, s.Base.Slow, s.Base.Timed)
 	}
@@ -252,7 +261,7 @@ func (s State) compared(p Policy) string {
 }
 
 func (c Counts) plus(d Counts) Counts {
-	return Counts{c.Requests + d.Requests, c.Bad + d.Bad, c.Timed + d.Timed, c.Slow + d.Slow}
+	return Counts{c.Requests + d.Requests, c.Bad + d.Bad, c.Refused + d.Refused, c.Timed + d.Timed, c.Slow + d.Slow}
 }
 
 // evalue shows an e-value; beyond a million the digits say nothing.

@@ -86,6 +86,10 @@ func TestDecide(t *testing.T) {
 			sample: Sample{Canary: Counts{Requests: 200}, Stable: requests(200, 0)}, action: Hold, percent: -1},
 		{name: "slow", now: later, policy: policy(func(p *Policy) { p.P95 = 0.2 }), state: step(1, nil),
 			sample: Sample{Canary: Counts{Requests: 30, Timed: 30, Slow: 15}, Stable: requests(100, 0)}, action: RollBack, percent: 0, done: true, reason: "slower than 200ms: 15 of 30"},
+		{name: "refuses what stable takes", now: later, state: step(1, nil), sample: Sample{Canary: Counts{Requests: 30, Refused: 12}, Stable: requests(100, 0)},
+			action: RollBack, percent: 0, done: true, reason: "refused: 12 of 30, stable 0 of 100"},
+		{name: "callers make mistakes", now: later, state: step(1, nil), sample: Sample{Canary: Counts{Requests: 60, Refused: 12}, Stable: Counts{Requests: 200, Refused: 40}},
+			action: Advance, percent: 50},
 		{name: "already promoted", state: step(3, func(s *State) { s.Phase = Promoted }), sample: Sample{Canary: requests(9, 9)}, action: Promote, percent: 100, done: true},
 		{name: "already rolled back", state: step(3, func(s *State) { s.Phase = RolledBack }), sample: Sample{Canary: requests(900, 0)}, action: RollBack, percent: 0, done: true},
 	} {

@@ -37,14 +37,8 @@ type arms struct {
 // stable itself misses the objective: a candidate that is no worse than a sick
 // baseline must not be rolled back.
 func (e Evidence) add(w arms, objective float64, stableSick bool) Evidence {
-	out := Evidence{
-		Relative: make([]float64, len(oddsRatios)),
-		Absolute: make([]float64, len(badRates)),
-		Good:     make([]float64, len(goodShares)),
-	}
-	for j, psi := range oddsRatios {
-		out.Relative[j] = at(e.Relative, j) + logOddsFactor(w, psi)
-	}
+	out := e.compare(w)
+	out.Absolute, out.Good = make([]float64, len(badRates)), make([]float64, len(goodShares))
 	for j, rate := range badRates {
 		out.Absolute[j] = at(e.Absolute, j)
 		if rate > objective && !stableSick {
@@ -54,6 +48,15 @@ func (e Evidence) add(w arms, objective float64, stableSick bool) Evidence {
 	bad := badRate(objective)
 	for j, share := range goodShares {
 		out.Good[j] = at(e.Good, j) + logLikelihoodRatio(w.canaryN, w.canaryK, share*bad, bad)
+	}
+	return out.rounded()
+}
+
+// compare returns the evidence after a window, of the relative part only.
+func (e Evidence) compare(w arms) Evidence {
+	out := Evidence{Relative: make([]float64, len(oddsRatios))}
+	for j, psi := range oddsRatios {
+		out.Relative[j] = at(e.Relative, j) + logOddsFactor(w, psi)
 	}
 	return out.rounded()
 }

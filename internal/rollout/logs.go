@@ -93,11 +93,15 @@ func Count(entries []Entry, state State, p95 time.Duration) Sample {
 }
 
 // counts counts one request. 429 is the platform's answer when no instance
-// came up in time, so it is the revision's failure; other 4xx are the caller's.
+// came up in time, so it is the revision's failure; other 4xx may be the
+// caller's.
 func (e Entry) counts(cold bool, p95 time.Duration) Counts {
 	c := Counts{Requests: 1}
-	if e.HTTPRequest.Status >= 500 || e.HTTPRequest.Status == 429 {
+	switch status := e.HTTPRequest.Status; {
+	case status >= 500 || status == 429:
 		c.Bad = 1
+	case status >= 400:
+		c.Refused = 1
 	}
 	if latency, err := time.ParseDuration(e.HTTPRequest.Latency); err == nil && !cold {
 		c.Timed = 1

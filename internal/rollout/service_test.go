@@ -174,7 +174,7 @@ func TestCount(t *testing.T) {
 	got := Count(entries, Begin("new", "old", "x", began), 200*time.Millisecond)
 	want := Sample{
 		Canary:  Counts{Requests: 3, Bad: 1, Timed: 2, Slow: 1},
-		Stable:  Counts{Requests: 2, Bad: 1, Timed: 1, Slow: 0},
+		Stable:  Counts{Requests: 2, Bad: 1, Refused: 1, Timed: 1, Slow: 0},
 		Through: began.Add(9 * time.Second),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
