@@ -105,7 +105,7 @@ func TestHostileRuns(t *testing.T) {
 				t.Fatal(found)
 			}
 			w := newWorld(t, &sentence{source: c.src})
-			o := w.run(p)
+			o := w.run(p, 0)
 			got := strings.TrimPrefix(describe(o), "! ")
 			if got != c.want || o.State == interp.Active {
 				t.Errorf("got %.300s, want %s", got, c.want)

@@ -66,7 +66,7 @@ func (s *sentence) probe(t *testing.T, expression string) string {
 	if p == nil {
 		return "refused " + firstError(found).Code
 	}
-	return describe(w.run(p))
+	return describe(w.run(p, 0))
 }
 
 // describe is a result as JSON, or "! " and the error.
@@ -102,7 +102,7 @@ func deploy(src []byte) (*interp.Program, diag.List) {
 		list, _ := diag.From(err)
 		return nil, list
 	}
-	found := workflow.Check(f, workflow.CheckOptions{Source: src, Functions: stdlib.Signature, FunctionNames: stdlib.Names()})
+	found := workflow.Check(f, workflow.CheckOptions{Source: src, Functions: stdlib.Signature, FunctionNames: stdlib.Names(), Connectors: stdlib.Connectors})
 	if found.HasErrors() {
 		return nil, found
 	}
@@ -138,7 +138,16 @@ func (s *sentence) testSource(t *testing.T) {
 		return
 	}
 	w := newWorld(t, s)
-	o := w.run(p)
+	o := w.run(p, 0)
+	s.checkOutcome(t, o)
+	s.checkTraces(t, w, o)
+	for seed := range int64(3) { // whatever the interleaving of branches
+		s.checkOutcome(t, newWorld(t, s).run(p, seed+1))
+	}
+}
+
+func (s *sentence) checkOutcome(t *testing.T, o interp.Outcome) {
+	t.Helper()
 	switch o.State {
 	case interp.Succeeded:
 		got := string(value.MustJSON(o.Result))
@@ -156,7 +165,6 @@ func (s *sentence) testSource(t *testing.T) {
 	default:
 		t.Errorf("ended as %s: %v", o.State, o.Cause)
 	}
-	s.checkTraces(t, w, o)
 }
 
 func (s *sentence) checkTraces(t *testing.T, w *world, o interp.Outcome) {

@@ -48,7 +48,8 @@ func newWorld(t *testing.T, s *sentence) *world {
 
 func (w *world) passed() time.Duration { return w.clock.Now().Sub(w.start) }
 
-func (w *world) run(p *interp.Program) interp.Outcome {
+// run runs a program; the seed chooses how branches interleave.
+func (w *world) run(p *interp.Program, seed int64) interp.Outcome {
 	var arg value.Value = value.Null{}
 	if w.sentence.arg != "" {
 		var err error
@@ -62,7 +63,7 @@ func (w *world) run(p *interp.Program) interp.Outcome {
 		env[k] = v
 	}
 	w.deployed = p.Start(context.Background(), arg, interp.Config{
-		HTTP: w, Tokens: w, Clock: w.clock, Env: env, Log: w.log,
+		HTTP: w, Tokens: w, Clock: w.clock, Seed: seed, Env: env, Log: w.log,
 		CallbackURL: func(n int) string { return fmt.Sprintf("https://callbacks.example/%d", n) },
 	})
 	close(w.started)

@@ -197,6 +197,9 @@ func (t *thread) stack() []Frame {
 func (t *thread) throw(err error) {
 	r := t.raise(err)
 	if r.Fatal {
+		if t.run.cfg.OnStep != nil { // t runs, so that it is on no list of those to close
+			t.closeEntries(0, StepFailed, r.Payload)
+		}
 		t.run.fail(r)
 		return
 	}
