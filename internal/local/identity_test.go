@@ -9,9 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A call with the wrong kind of token is refused as in the cloud: 401, or 403
-// where the token is not sent at all, as access tokens are not sent to hosts
-// other than Google's APIs.
+// A call with the wrong kind of token is refused as in the cloud, with 401. An
+// access token is not even sent to hosts other than Google's APIs.
 func TestSwappedAuth(t *testing.T) {
 	t.Parallel()
 	c := openCloud(t, dataDir(t))
@@ -23,7 +22,7 @@ func TestSwappedAuth(t *testing.T) {
 	}{
 		{"both", []string{"type: OIDC", "type: OAuth2", "type: OAuth2", "type: OIDC"}, `"code":401`},
 		{"OAuth2 to OIDC", []string{"type: OAuth2", "type: OIDC"}, `"code":401`},
-		{"OIDC to OAuth2", []string{"type: OIDC", "type: OAuth2"}, `"code":403`},
+		{"OIDC to OAuth2", []string{"type: OIDC", "type: OAuth2"}, `"code":401`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			swapped := p

@@ -195,7 +195,8 @@ func authArg(v value.Value, target *url.URL) (*interp.Auth, error) {
 		return &interp.Auth{Audience: a}, err
 	case value.String("OAuth2"):
 		if !googleAPI(target) {
-			return nil, value.Errorf(value.AuthError, "an access token is sent to hosts of googleapis.com over https only, not to %s: use auth type OIDC", target.Host)
+			return nil, value.Errorf(value.AuthError, "an access token is sent to hosts of googleapis.com over https only, not to %s: use auth type OIDC", target.Host).
+				With("code", value.Int(http.StatusUnauthorized))
 		}
 		scopes, err := scopesOf(m)
 		return &interp.Auth{Scopes: scopes}, err
