@@ -111,21 +111,21 @@ func jobFields(j *pb.CustomJob) listing.Fields {
 	return func(path []string) (any, bool) {
 		switch strings.Join(path, ".") {
 		case "name":
-			return j.Name, true
+			return j.GetName(), true
 		case "display_name", "displayName":
-			return j.DisplayName, true
+			return j.GetDisplayName(), true
 		case "state":
-			return j.State.String(), true
+			return j.GetState().String(), true
 		case "create_time", "createTime":
-			return timeValue(j.CreateTime), true
+			return timeValue(j.GetCreateTime()), true
 		case "start_time", "startTime":
-			return timeValue(j.StartTime), true
+			return timeValue(j.GetStartTime()), true
 		case "end_time", "endTime":
-			return timeValue(j.EndTime), true
+			return timeValue(j.GetEndTime()), true
 		case "update_time", "updateTime":
-			return timeValue(j.UpdateTime), true
+			return timeValue(j.GetUpdateTime()), true
 		}
-		return labelValue(j.Labels, path)
+		return labelValue(j.GetLabels(), path)
 	}
 }
 

@@ -228,21 +228,21 @@ func modelFields(m *pb.Model) listing.Fields {
 	return func(path []string) (any, bool) {
 		switch strings.Join(path, ".") {
 		case "name":
-			return m.Name, true
+			return m.GetName(), true
 		case "model":
-			return m.Name[strings.LastIndexByte(m.Name, '/')+1:], true
+			return m.GetName()[strings.LastIndexByte(m.GetName(), '/')+1:], true
 		case "display_name", "displayName":
-			return m.DisplayName, true
+			return m.GetDisplayName(), true
 		case "create_time", "createTime":
-			return timeValue(m.CreateTime), true
+			return timeValue(m.GetCreateTime()), true
 		case "update_time", "updateTime":
-			return timeValue(m.UpdateTime), true
+			return timeValue(m.GetUpdateTime()), true
 		case "version_id", "versionId":
-			return m.VersionId, true
+			return m.GetVersionId(), true
 		case "version_aliases", "versionAliases":
-			return m.VersionAliases, true
+			return m.GetVersionAliases(), true
 		}
-		return labelValue(m.Labels, path)
+		return labelValue(m.GetLabels(), path)
 	}
 }
 

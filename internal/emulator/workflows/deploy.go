@@ -102,17 +102,8 @@ func (s *Service) DeleteWorkflow(ctx context.Context, req *workflowspb.DeleteWor
 	if _, err := s.workflow(name); err != nil {
 		return nil, err
 	}
-	err = s.opts.DB.Update(func(tx *store.Tx) error {
-		if err := deletePrefix(tx, tableRevisions, name.prefix()); err != nil {
-			return err
-		}
-		return tx.Delete(tableWorkflows, name.key())
-	})
-	if err == nil {
-		err = s.deleteExecutions(name)
-	}
-	if err != nil {
-		return nil, internal("delete workflow", err)
+	if err := s.delete(name); err != nil {
+		return nil, err
 	}
 	return s.operation(ctx, name, "delete", &emptypb.Empty{}, nil)
 }
@@ -127,15 +118,13 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 	now := timestamppb.New(time.Now())
 	w.State = workflowspb.Workflow_ACTIVE
 	w.UpdateTime = now
-	changed := old == nil || newRevision(old, w)
+	changed := old == nil || makesRevision(old, w)
 	if changed {
-		program, err := compile(w.GetSourceContents(), s.opts.Stubs)
-		if err != nil {
+		if _, err := compile(w.GetSourceContents(), s.opts.Stubs); err != nil {
 			return nil, err
 		}
 		w.RevisionId = nextRevision(old.GetRevisionId())
 		w.RevisionCreateTime = now
-		s.programs.put(name, w.RevisionId, program)
 	}
 	if old == nil {
 		w.CreateTime = now
@@ -149,15 +138,15 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 		return tx.PutProto(tableWorkflows, name.key(), w)
 	})
 	if err != nil {
-		return nil, internal("store workflow", err)
+		return nil, unwritten("store workflow", err)
 	}
 	return w, nil
 }
 
-// newRevision reports whether an update makes a new revision. Environment
+// makesRevision reports whether an update makes a new revision. Environment
 // variables and the key belong to a revision, so they count although the
 // field documentation names source and service account only.
-func newRevision(old, w *workflowspb.Workflow) bool {
+func makesRevision(old, w *workflowspb.Workflow) bool {
 	return old.GetSourceContents() != w.GetSourceContents() ||
 		old.ServiceAccount != w.ServiceAccount ||
 		old.CryptoKeyName != w.CryptoKeyName ||
@@ -259,18 +248,4 @@ func (s *Service) workflow(name workflowName) (*workflowspb.Workflow, error) {
 		return nil, internal("read workflow", err)
 	}
 	return w, nil
-}
-
-func deletePrefix(tx *store.Tx, table, prefix string) error {
-	var keys []string
-	tx.Scan(table, prefix, func(key string, _ []byte) bool {
-		keys = append(keys, key)
-		return true
-	})
-	for _, key := range keys {
-		if err := tx.Delete(table, key); err != nil {
-			return err
-		}
-	}
-	return nil
 }

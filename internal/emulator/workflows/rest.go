@@ -218,14 +218,10 @@ func (s *Service) restDeleteHistory(req request) (any, error) {
 		return nil, err
 	}
 	if !isFinal(rec.pb.State) {
-		return nil, status.Errorf(codes.FailedPrecondition, "execution %s has not ended: its state is %s", rec.pb.Name, rec.pb.State)
+		return nil, failedPrecondition(rec.pb.Name, "execution %s has not ended: its state is %s", rec.pb.Name, rec.pb.State)
 	}
-	err = s.writer.put(write{table: tableSteps, key: name.key() + "/", all: true})
-	if err == nil {
-		err = s.writer.sync()
-	}
-	if err != nil {
-		return nil, internal("delete history", err)
+	if err := s.writer.request(write{table: tableSteps, key: name.key() + "/", all: true})(); err != nil {
+		return nil, unwritten("delete history", err)
 	}
 	return struct{}{}, nil
 }
@@ -243,16 +239,25 @@ func (s *Service) restListSteps(req request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	total := len(all)
-	page, next, err := listing.Page(all, listing.Query{
+	q := listing.Query{
 		Parent: req.name, Filter: req.FormValue("filter"), OrderBy: req.FormValue("orderBy"),
-		PageToken: req.FormValue("pageToken"), PageSize: int32(size), Skip: skip, Default: 1000, Max: 1000,
-	}, stepEntry.fields)
+		PageToken: req.FormValue("pageToken"), PageSize: int32(size), Skip: int32(skip), Default: 1000, Max: 1000,
+		Orders: []string{"entryId", "createTime", "updateTime", "routine", "step", "stepType", "state"},
+	}
+	search, err := q.Search(stepEntry{}.fields())
+	if err != nil {
+		return nil, err
+	}
+	if all, err = listing.Select(search, all, stepEntry.fields); err != nil {
+		return nil, err
+	}
+	listing.Sort(search, all, stepEntry.fields)
+	page, next, err := listing.Slice(search, all)
 	return struct {
 		StepEntries   []stepEntry `json:"stepEntries,omitempty"`
 		NextPageToken string      `json:"nextPageToken,omitempty"`
 		TotalSize     int         `json:"totalSize,omitempty"`
-	}{page, next, total}, err
+	}{page, next, len(all)}, err
 }
 
 func (s *Service) restGetStep(req request) (any, error) {

@@ -243,6 +243,25 @@ func (c *cloud) wait(name string, states ...executionspb.Execution_State) *execu
 	}
 }
 
+// awaitStep waits until an execution is at a step.
+func (c *cloud) awaitStep(name, step string) {
+	c.t.Helper()
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		e, err := c.ex.GetExecution(context.Background(), &executionspb.GetExecutionRequest{Name: name})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, at := range e.Status.GetCurrentSteps() {
+			if at.Step == step {
+				return
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	c.t.Fatalf("%s does not come to %s", name, step)
+}
+
 // run executes and waits for the end.
 func (c *cloud) run(argument string) *executionspb.Execution {
 	c.t.Helper()
