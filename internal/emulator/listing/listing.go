@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/fnv"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,12 +38,10 @@ type Query struct {
 	Orders []string
 }
 
-// Page returns the items of one page and the token of the next. fields must
-// take the zero value of T: that tells which fields there are. Errors are
-// INVALID_ARGUMENT.
+// Page returns the items of one page and the token of the next. The fields of an
+// empty T tell which fields there are. Errors are INVALID_ARGUMENT.
 func Page[T any](items []T, q Query, fields func(T) Fields) (page []T, next string, err error) {
-	var zero T
-	s, err := q.Search(fields(zero))
+	s, err := q.Search(fields(empty[T]()))
 	if err != nil {
 		return nil, "", err
 	}
@@ -51,6 +50,14 @@ func Page[T any](items []T, q Query, fields func(T) Fields) (page []T, next stri
 	}
 	Sort(s, items, fields)
 	return Slice(s, items)
+}
+
+// empty returns a T without content: a pointer points to something.
+func empty[T any]() (v T) {
+	if t := reflect.TypeFor[T](); t.Kind() == reflect.Pointer {
+		v = reflect.New(t.Elem()).Interface().(T)
+	}
+	return v
 }
 
 // Slice returns one page of what a search found.

@@ -111,21 +111,21 @@ func jobFields(j *pb.CustomJob) listing.Fields {
 	return func(path []string) (any, bool) {
 		switch strings.Join(path, ".") {
 		case "name":
-			return j.GetName(), true
+			return j.Name, true
 		case "display_name", "displayName":
-			return j.GetDisplayName(), true
+			return j.DisplayName, true
 		case "state":
-			return j.GetState().String(), true
+			return j.State.String(), true
 		case "create_time", "createTime":
-			return timeValue(j.GetCreateTime()), true
+			return timeValue(j.CreateTime), true
 		case "start_time", "startTime":
-			return timeValue(j.GetStartTime()), true
+			return timeValue(j.StartTime), true
 		case "end_time", "endTime":
-			return timeValue(j.GetEndTime()), true
+			return timeValue(j.EndTime), true
 		case "update_time", "updateTime":
-			return timeValue(j.GetUpdateTime()), true
+			return timeValue(j.UpdateTime), true
 		}
-		return labelValue(j.GetLabels(), path)
+		return labelValue(j.Labels, path)
 	}
 }
 

@@ -228,21 +228,21 @@ func modelFields(m *pb.Model) listing.Fields {
 	return func(path []string) (any, bool) {
 		switch strings.Join(path, ".") {
 		case "name":
-			return m.GetName(), true
+			return m.Name, true
 		case "model":
-			return m.GetName()[strings.LastIndexByte(m.GetName(), '/')+1:], true
+			return m.Name[strings.LastIndexByte(m.Name, '/')+1:], true
 		case "display_name", "displayName":
-			return m.GetDisplayName(), true
+			return m.DisplayName, true
 		case "create_time", "createTime":
-			return timeValue(m.GetCreateTime()), true
+			return timeValue(m.CreateTime), true
 		case "update_time", "updateTime":
-			return timeValue(m.GetUpdateTime()), true
+			return timeValue(m.UpdateTime), true
 		case "version_id", "versionId":
-			return m.GetVersionId(), true
+			return m.VersionId, true
 		case "version_aliases", "versionAliases":
-			return m.GetVersionAliases(), true
+			return m.VersionAliases, true
 		}
-		return labelValue(m.GetLabels(), path)
+		return labelValue(m.Labels, path)
 	}
 }
 

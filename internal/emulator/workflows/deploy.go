@@ -114,6 +114,9 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 		if _, err := s.workflow(name); err == nil {
 			return nil, status.Errorf(codes.AlreadyExists, "workflow %s already exists", s.workflowName(name))
 		}
+		if err := s.checkCount(); err != nil {
+			return nil, err
+		}
 	}
 	now := timestamppb.New(time.Now())
 	w.State = workflowspb.Workflow_ACTIVE
@@ -143,6 +146,22 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 	return w, nil
 }
 
+// checkCount refuses one workflow too many for the project.
+func (s *Service) checkCount() error {
+	count := 0
+	err := s.opts.DB.View(func(tx *store.Tx) error {
+		tx.Scan(tableWorkflows, "", func(string, []byte) bool { count++; return true })
+		return nil
+	})
+	switch {
+	case err != nil:
+		return internal("count workflows", err)
+	case count >= s.quotas.Workflows:
+		return exceeded("workflows per project", s.quotas.Workflows)
+	}
+	return nil
+}
+
 // makesRevision reports whether an update makes a new revision. Environment
 // variables and the key belong to a revision, so they count although the
 // field documentation names source and service account only.
@@ -162,7 +181,8 @@ func nextRevision(old string) string {
 	return fmt.Sprintf("%06d-%03x", n+1, (int(random[0])<<8|int(random[1]))&0xfff)
 }
 
-// settable copies the fields that a caller may set.
+// settable copies the fields that a caller may set. Tags are input only, and
+// nothing in this cloud reads them, so they are accepted and dropped.
 func settable(w *workflowspb.Workflow) *workflowspb.Workflow {
 	out := &workflowspb.Workflow{}
 	for _, path := range mutable {
@@ -184,9 +204,12 @@ func merge(old, change *workflowspb.Workflow, paths []string) (*workflowspb.Work
 	}
 	w := proto.CloneOf(old)
 	for _, path := range paths {
-		field, _, _ := strings.Cut(path, ".") // labels.env means labels
+		field, key, one := strings.Cut(path, ".")
 		field = snake(field)
-		if !copyField(w, change, field) {
+		if one && copyEntry(w, change, field, strings.Trim(key, "`")) {
+			continue // of a map, such as labels.env
+		}
+		if one || !copyField(w, change, field) {
 			return nil, invalid("update_mask", "unknown or immutable field %q; fields that can change: %s", path, strings.Join(mutable, ", "))
 		}
 	}
@@ -222,6 +245,30 @@ func copyField(to, from *workflowspb.Workflow, field string) bool {
 		return true
 	}
 	return false
+}
+
+// copyEntry copies one entry of a map, and reports whether there is such a field.
+func copyEntry(to, from *workflowspb.Workflow, field, key string) bool {
+	var dst *map[string]string
+	var src map[string]string
+	switch field {
+	case "labels":
+		dst, src = &to.Labels, from.GetLabels()
+	case "user_env_vars":
+		dst, src = &to.UserEnvVars, from.GetUserEnvVars()
+	default:
+		return false
+	}
+	v, ok := src[key]
+	if !ok {
+		delete(*dst, key)
+		return true
+	}
+	if *dst == nil {
+		*dst = map[string]string{}
+	}
+	(*dst)[key] = v
+	return true
 }
 
 // operation wraps the end of a change; errors of the database are answered at

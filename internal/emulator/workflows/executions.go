@@ -106,6 +106,9 @@ func (s *Service) checkExecution(e *executionspb.Execution) error {
 	if err := s.quotas.checkLabels("execution.labels", e.GetLabels()); err != nil {
 		return err
 	}
+	if !known(e.GetCallLogLevel()) {
+		return invalid("execution.call_log_level", "%d is not a level", e.GetCallLogLevel())
+	}
 	argument := e.GetArgument()
 	if len(argument) > s.quotas.ArgumentBytes {
 		return invalid("execution.argument", "has %d bytes; the limit is %d", len(argument), s.quotas.ArgumentBytes)

@@ -128,6 +128,7 @@ func TestCreateExecutionRefuses(t *testing.T) {
 		{"parent", nil, func(r *req) { r.Parent = "w" }, codes.InvalidArgument, "does not match"},
 		{"argument", nil, func(r *req) { r.Execution.Argument = "{a}" }, codes.InvalidArgument, "is not JSON"},
 		{"large argument", nil, func(r *req) { r.Execution.Argument = `"` + strings.Repeat("x", 32768) + `"` }, codes.InvalidArgument, "32768"},
+		{"call log level", nil, func(r *req) { r.Execution.CallLogLevel = 9 }, codes.InvalidArgument, "9 is not a level"},
 		{"label", nil, func(r *req) { r.Execution.Labels = map[string]string{"a": "B"} }, codes.InvalidArgument, "lowercase"},
 		{"permission", as("user:nobody@x"), func(*req) {}, codes.PermissionDenied, "workflows.executions.create"},
 	}
@@ -195,6 +196,79 @@ func TestListExecutions(t *testing.T) {
 	it := c.ex.ListExecutions(context.Background(), &executionspb.ListExecutionsRequest{Parent: wfName, Filter: "nope=1"})
 	if _, err := it.Next(); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("bad filter: %v", err)
+	}
+}
+
+// TestListTokens: a token goes on where the page before ended, also after a
+// restart and with executions that came since, and only with its own query.
+func TestListTokens(t *testing.T) {
+	dir := t.TempDir()
+	c := boot(t, dir, nil)
+	c.deploy(echo)
+	for range 5 {
+		c.run("1")
+	}
+	for _, order := range []string{"", "createTime desc", "startTime desc"} {
+		var names []string
+		req := &executionspb.ListExecutionsRequest{Parent: wfName, PageSize: 2, OrderBy: order}
+		for {
+			page, err := c.svc.ListExecutions(developer(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Executions {
+				names = append(names, e.Name)
+			}
+			if req.PageToken = page.NextPageToken; req.PageToken == "" {
+				break
+			}
+			c.stop()
+			c = boot(t, dir, nil)
+			if order != "startTime desc" { // there, what is new moves the pages
+				c.run("1")
+			}
+		}
+		seen := map[string]bool{}
+		for _, name := range names {
+			seen[name] = true
+		}
+		if len(names) < 5 || len(seen) != len(names) {
+			t.Errorf("order %q: %d executions, %d of them different", order, len(names), len(seen))
+		}
+	}
+	page, err := c.svc.ListExecutions(developer(), &executionspb.ListExecutionsRequest{Parent: wfName, PageSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, req := range []*executionspb.ListExecutionsRequest{
+		{Parent: wfName, Filter: "state=FAILED"}, {Parent: wfName, OrderBy: "state"}, {Parent: wfName, View: executionspb.ExecutionView_FULL},
+	} {
+		req.PageToken = page.NextPageToken
+		if _, err := c.svc.ListExecutions(developer(), req); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%v: %v", req, err)
+		}
+	}
+}
+
+// TestListFullInOrder: an order of one's own gives the FULL view, too.
+func TestListFullInOrder(t *testing.T) {
+	c := boot(t, t.TempDir(), nil)
+	c.deploy(echo)
+	for _, argument := range []string{"1", "2", "3"} {
+		c.run(argument)
+	}
+	page, err := c.svc.ListExecutions(developer(), &executionspb.ListExecutionsRequest{
+		Parent: wfName, OrderBy: "startTime", View: executionspb.ExecutionView_FULL, Filter: "state=SUCCEEDED",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got string
+	for _, e := range page.Executions {
+		got += e.Argument + e.Result
+	}
+	if got != "112233" {
+		t.Errorf("got %s", got)
 	}
 }
 

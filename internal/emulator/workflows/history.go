@@ -14,10 +14,11 @@ import (
 // of the steps that are being executed, and a block of those that ended last.
 // It may lag behind, since a replay tells the steps again.
 type history struct {
-	open  map[int64]stepEntry
-	block []byte // encoded entries
-	count int    // in block
-	next  uint64 // number of block
+	detailed bool
+	open     map[int64]stepEntry
+	block    []byte // encoded entries
+	count    int    // in block
+	next     uint64 // number of block
 }
 
 // A block is stored when it has this many entries or bytes.
@@ -30,9 +31,9 @@ const (
 func (h *history) on(e interp.StepEvent) {
 	entry, began := h.open[e.ID]
 	if !began {
-		entry = newStepEntry(e)
+		entry = newStepEntry(e, h.open[e.Parent].StepType, h.detailed)
 	}
-	entry.State, entry.UpdateTime = string(e.State), e.Time
+	entry.State, entry.UpdateTime = string(e.State), timestamp{e.Time}
 	if e.Exception != nil {
 		entry.Exception = &stepException{Payload: string(value.MustJSON(e.Exception))}
 	}
@@ -79,7 +80,7 @@ func (e stepEntry) append(b []byte) []byte {
 	b = binary.AppendVarint(b, e.EntryID)
 	b = binary.AppendVarint(b, e.Navigation.Parent)
 	b = binary.AppendVarint(b, e.CreateTime.UnixNano())
-	b = binary.AppendVarint(b, int64(e.UpdateTime.Sub(e.CreateTime)))
+	b = binary.AppendVarint(b, int64(e.UpdateTime.Sub(e.CreateTime.Time)))
 	var exception, thread, progress string
 	var variables []byte
 	var number, expected int64
@@ -107,8 +108,8 @@ func decodeSteps(all []stepEntry, block []byte) ([]stepEntry, error) {
 	d := decoder{rest: block}
 	for len(d.rest) > 0 {
 		e := stepEntry{EntryID: d.number(), Navigation: stepNavigation{Parent: d.number()}}
-		e.CreateTime = time.Unix(0, d.number()).UTC()
-		e.UpdateTime = e.CreateTime.Add(time.Duration(d.number()))
+		e.CreateTime = timestamp{time.Unix(0, d.number())}
+		e.UpdateTime = timestamp{e.CreateTime.Add(time.Duration(d.number()))}
 		e.Routine, e.Step, e.StepType, e.State = d.text(), d.text(), d.text(), d.text()
 		if exception := d.text(); exception != "" {
 			e.Exception = &stepException{exception}

@@ -48,10 +48,12 @@ type run struct {
 
 func (s *Service) newRun(rec record, revision *revision) *run {
 	life, end := context.WithCancelCause(context.Background())
-	return &run{
+	r := &run{
 		svc: s, name: rec.name, revision: revision, rec: rec,
 		feed: newFeed(), life: life, end: end, done: make(chan struct{}),
 	}
+	r.history.detailed = r.detailed()
+	return r
 }
 
 // stop ends the run's life, but not the execution.
@@ -144,7 +146,7 @@ func (r *run) config() interp.Config {
 		CallbackURL: r.callbackURL,
 		Log:         r.onLog,
 		OnStep:      r.onStep,
-		Variables:   r.detailed(),
+		Variables:   r.history.detailed,
 	}
 	if stubs := r.svc.opts.Stubs; len(stubs) > 0 {
 		cfg.Stubs = stub.NewSet(stubs...)

@@ -167,6 +167,11 @@ func asCaller(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.Unar
 	return h(iam.WithPrincipal(ctx, iam.Principal{Member: member}), req)
 }
 
+// developer is the context of a call by the developer, without a connection.
+func developer() context.Context {
+	return iam.WithPrincipal(context.Background(), iam.Principal{Member: iam.Developer})
+}
+
 func as(member string) context.Context {
 	return metadata.AppendToOutgoingContext(context.Background(), "x-member", member)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/kakehi/kakehi/internal/emulator/listing"
 	"github.com/kakehi/kakehi/internal/emulator/store"
@@ -19,8 +18,8 @@ import (
 type stepEntry struct {
 	Name       string         `json:"name,omitempty"`
 	EntryID    int64          `json:"entryId,string"`
-	CreateTime time.Time      `json:"createTime"`
-	UpdateTime time.Time      `json:"updateTime"`
+	CreateTime timestamp      `json:"createTime"`
+	UpdateTime timestamp      `json:"updateTime"`
 	Routine    string         `json:"routine"`
 	Step       string         `json:"step"`
 	StepType   string         `json:"stepType"`
@@ -60,20 +59,29 @@ var progressTypes = map[string]string{
 	"STEP_FOR_ITERATION":         "PROGRESS_TYPE_FOR",
 	"STEP_CONDITION":             "PROGRESS_TYPE_SWITCH",
 	"STEP_TRY":                   "PROGRESS_TYPE_RETRY",
-	"STEP_PARALLEL_FOR":          "PROGRESS_TYPE_PARALLEL_FOR",
 	"STEP_PARALLEL_BRANCH_ENTRY": "PROGRESS_TYPE_PARALLEL_BRANCH",
 }
 
-func newStepEntry(e interp.StepEvent) stepEntry {
+// newStepEntry makes the entry of a step that begins; parentType is the type of
+// the step around it. As the service has it, only a detailed history tells the
+// expected number of iterations.
+func newStepEntry(e interp.StepEvent, parentType string, detailed bool) stepEntry {
 	entry := stepEntry{
-		EntryID: e.ID, CreateTime: e.Time, Routine: e.Routine, Step: e.Step, StepType: e.Type,
+		EntryID: e.ID, CreateTime: timestamp{e.Time}, Routine: e.Routine, Step: e.Step, StepType: e.Type,
 		Navigation: stepNavigation{Parent: e.Parent},
 	}
-	if e.Iteration != 0 || e.Thread != "" {
-		entry.Metadata = &stepMetadata{ProgressNumber: e.Iteration, ThreadID: e.Thread}
-		if e.Iteration != 0 {
-			entry.Metadata.ProgressType = progressTypes[e.Type]
+	m := stepMetadata{ProgressNumber: e.Iteration, ThreadID: e.Thread}
+	if e.Iteration != 0 {
+		m.ProgressType = progressTypes[e.Type]
+		if parentType == "STEP_PARALLEL_FOR" {
+			m.ProgressType = "PROGRESS_TYPE_PARALLEL_FOR"
 		}
+	}
+	if detailed {
+		m.ExpectedIteration = e.Expected
+	}
+	if m != (stepMetadata{}) {
+		entry.Metadata = &m
 	}
 	return entry
 }
@@ -158,9 +166,9 @@ func (e stepEntry) fields() listing.Fields {
 		case "entryId":
 			return e.EntryID, true
 		case "createTime":
-			return e.CreateTime, true
+			return e.CreateTime.Time, true
 		case "updateTime":
-			return e.UpdateTime, true
+			return e.UpdateTime.Time, true
 		case "routine":
 			return e.Routine, true
 		case "step":
