@@ -163,9 +163,9 @@ func (e *Emulator) register() {
 	for _, pattern := range workflows.RESTPatterns() {
 		g.Handle(pattern, e.Workflows.REST())
 	}
-	for _, version := range []string{"v1beta", "v1alpha1"} { // what gcloud beta and alpha call; v1 has all that they have
-		g.Alias(version, "v1", "workflows.googleapis.com", "workflowexecutions.googleapis.com")
-	}
+	// gcloud beta calls v1beta, which is a part of v1. The v1alpha1 of the hidden
+	// gcloud alpha is not public and has other messages.
+	g.Alias("v1beta", "v1", "workflows.googleapis.com", "workflowexecutions.googleapis.com")
 	for _, path := range []string{"apis/{rest...}", "v1/projects/{project}/locations/{location}/services/{rest...}", "v1/projects/{project}/locations/{location}/services", "v1/projects/{project}/locations/{location}/jobs/{verb}"} {
 		g.Handle("run.googleapis.com/"+path, e.run.Knative())
 	}
