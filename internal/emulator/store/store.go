@@ -14,6 +14,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // ErrLocked says that another process has the data directory open.
@@ -23,8 +25,16 @@ var ErrLocked = errors.New("the data directory is in use by another kakehi proce
 var ErrNotFound = errors.New("not found")
 
 // ErrFull says that the disk has no room for a write. Nothing of the
-// transaction was written; it may be tried again when there is room.
-var ErrFull = errors.New("the disk of the data directory is full")
+// transaction was written; it may be tried again when there is room. To the
+// caller of an API it is RESOURCE_EXHAUSTED.
+var ErrFull error = fullError{}
+
+type fullError struct{}
+
+func (fullError) Error() string { return "the disk of the data directory is full" }
+
+// GRPCStatus makes package status take the code from a wrapped ErrFull.
+func (e fullError) GRPCStatus() *status.Status { return status.New(codes.ResourceExhausted, e.Error()) }
 
 // fileName is the database in the data directory.
 const fileName = "kakehi.db"

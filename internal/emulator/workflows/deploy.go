@@ -52,8 +52,11 @@ func (s *Service) CreateWorkflow(ctx context.Context, req *workflowspb.CreateWor
 	}
 	s.deploying.Lock()
 	defer s.deploying.Unlock()
-	w, err = s.deploy(name, nil, w)
-	return s.operation(ctx, name, "create", w, err)
+	refusal, err := s.deploy(name, nil, w)
+	if err != nil {
+		return nil, err
+	}
+	return s.operation(ctx, name, "create", w, refusal)
 }
 
 // UpdateWorkflow changes the fields of the mask, or all when there is none.
@@ -83,8 +86,11 @@ func (s *Service) UpdateWorkflow(ctx context.Context, req *workflowspb.UpdateWor
 			return nil, err
 		}
 	}
-	w, err = s.deploy(name, old, w)
-	return s.operation(ctx, name, "update", w, err)
+	refusal, err := s.deploy(name, old, w)
+	if err != nil {
+		return nil, err
+	}
+	return s.operation(ctx, name, "update", w, refusal)
 }
 
 // DeleteWorkflow removes the workflow with its revisions and cancels and
@@ -108,14 +114,15 @@ func (s *Service) DeleteWorkflow(ctx context.Context, req *workflowspb.DeleteWor
 	return s.operation(ctx, name, "delete", &emptypb.Empty{}, nil)
 }
 
-// deploy builds w and stores it; old is nil for a new workflow.
-func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*workflowspb.Workflow, error) {
+// deploy completes w and stores it; old is nil for a new workflow. What the
+// service finds wrong is a refusal, which the operation tells.
+func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (refusal, err error) {
 	if old == nil {
 		if _, err := s.workflow(name); err == nil {
-			return nil, status.Errorf(codes.AlreadyExists, "workflow %s already exists", s.workflowName(name))
+			return status.Errorf(codes.AlreadyExists, "workflow %s already exists", s.workflowName(name)), nil
 		}
-		if err := s.checkCount(); err != nil {
-			return nil, err
+		if refusal, err = s.checkCount(); refusal != nil || err != nil {
+			return refusal, err
 		}
 	}
 	now := timestamppb.New(time.Now())
@@ -124,7 +131,7 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 	changed := old == nil || makesRevision(old, w)
 	if changed {
 		if _, err := compile(w.GetSourceContents(), s.opts.Stubs); err != nil {
-			return nil, err
+			return err, nil
 		}
 		w.RevisionId = nextRevision(old.GetRevisionId())
 		w.RevisionCreateTime = now
@@ -132,7 +139,7 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 	if old == nil {
 		w.CreateTime = now
 	}
-	err := s.opts.DB.Update(func(tx *store.Tx) error {
+	err = s.opts.DB.Update(func(tx *store.Tx) error {
 		if changed {
 			if err := tx.PutProto(tableRevisions, name.prefix()+w.RevisionId, w); err != nil {
 				return err
@@ -143,23 +150,23 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 	if err != nil {
 		return nil, unwritten("store workflow", err)
 	}
-	return w, nil
+	return nil, nil
 }
 
 // checkCount refuses one workflow too many for the project.
-func (s *Service) checkCount() error {
+func (s *Service) checkCount() (refusal, err error) {
 	count := 0
-	err := s.opts.DB.View(func(tx *store.Tx) error {
+	err = s.opts.DB.View(func(tx *store.Tx) error {
 		tx.Scan(tableWorkflows, "", func(string, []byte) bool { count++; return true })
 		return nil
 	})
 	switch {
 	case err != nil:
-		return internal("count workflows", err)
+		return nil, internal("count workflows", err)
 	case count >= s.quotas.Workflows:
-		return exceeded("workflows per project", s.quotas.Workflows)
+		return exceeded("workflows per project", s.quotas.Workflows), nil
 	}
-	return nil
+	return nil, nil
 }
 
 // makesRevision reports whether an update makes a new revision. Environment
@@ -271,17 +278,13 @@ func copyEntry(to, from *workflowspb.Workflow, field, key string) bool {
 	return true
 }
 
-// operation wraps the end of a change; errors of the database are answered at
-// once.
-func (s *Service) operation(ctx context.Context, name workflowName, verb string, response proto.Message, err error) (*longrunningpb.Operation, error) {
-	if status.Code(err) == codes.Internal {
-		return nil, err
-	}
+// operation wraps the end of a change, or its refusal.
+func (s *Service) operation(ctx context.Context, name workflowName, verb string, response proto.Message, refusal error) (*longrunningpb.Operation, error) {
 	now := timestamppb.New(time.Now())
 	metadata := &workflowspb.OperationMetadata{
 		CreateTime: now, EndTime: now, Target: s.workflowName(name), Verb: verb, ApiVersion: "v1",
 	}
-	return s.opts.Ops.Done(ctx, s.locationName(name.location), metadata, response, err)
+	return s.opts.Ops.Done(ctx, s.locationName(name.location), metadata, response, refusal)
 }
 
 // workflow reads the newest state of a workflow.

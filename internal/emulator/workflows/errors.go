@@ -52,12 +52,12 @@ func detailed(st *status.Status, detail protoadapt.MessageV1) error {
 	return st.Err()
 }
 
-// unwritten is the error of a request whose writes failed. A full disk refuses
-// what is new, as a used-up quota does; nothing of it was done.
+// unwritten is the error of a request whose writes failed; nothing of it was
+// done. A full disk refuses what is new, as a used-up quota does.
 func unwritten(doing string, err error) error {
 	switch {
 	case errors.Is(err, store.ErrFull):
-		return status.Errorf(codes.ResourceExhausted, "%s: %v", doing, err)
+		return fmt.Errorf("%s: %w", doing, err)
 	case errors.Is(err, errWriterClosed):
 		return status.Errorf(codes.Unavailable, "%s: %v", doing, err)
 	}
