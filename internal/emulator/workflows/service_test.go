@@ -38,7 +38,7 @@ const (
 
 // cloud is one process of the embedded cloud, with Google's clients.
 type cloud struct {
-	t    *testing.T
+	t    testing.TB
 	svc  *Service
 	db   *store.DB
 	auth *iam.Authority
@@ -68,7 +68,7 @@ func (r *recorder) all() []*loggingpb.LogEntry {
 }
 
 // boot starts a process on a data directory.
-func boot(t *testing.T, dir string, transport http.RoundTripper, change ...func(*Options)) *cloud {
+func boot(t testing.TB, dir string, transport http.RoundTripper, change ...func(*Options)) *cloud {
 	t.Helper()
 	db, err := store.Open(dir)
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *cloud) crash() {
 	c.stop()
 }
 
-func serve(t *testing.T, server *grpc.Server) *grpc.ClientConn {
+func serve(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 	t.Helper()
 	l := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(l) }()
