@@ -163,6 +163,9 @@ func (e *Emulator) register() {
 	for _, pattern := range workflows.RESTPatterns() {
 		g.Handle(pattern, e.Workflows.REST())
 	}
+	// gcloud beta calls v1beta, which is a part of v1. The v1alpha1 of the hidden
+	// gcloud alpha is not public and has other messages.
+	g.Alias("v1beta", "v1", "workflows.googleapis.com", "workflowexecutions.googleapis.com")
 	for _, path := range []string{"apis/{rest...}", "v1/projects/{project}/locations/{location}/services/{rest...}", "v1/projects/{project}/locations/{location}/services", "v1/projects/{project}/locations/{location}/jobs/{verb}"} {
 		g.Handle("run.googleapis.com/"+path, e.run.Knative())
 	}

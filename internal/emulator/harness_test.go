@@ -36,6 +36,11 @@ func TestMain(m *testing.M) {
 
 func container(mode string) {
 	switch mode {
+	case "crash":
+		if err := runChild(os.Getenv(childDir)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	case "fail":
 		fmt.Fprintln(os.Stderr, "out of cheese")
 		os.Exit(3)

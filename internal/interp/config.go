@@ -117,6 +117,7 @@ type StepEvent struct {
 	At        diag.Pos
 	Thread    string      // names the branch or iteration; "" for the main one
 	Iteration int64       // 1-based in loops, branches and retries; else 0
+	Expected  int64       // how many iterations of a loop or branches there will be; else 0
 	Exception value.Value // of a failed step; it has a JSON form
 	// Variables holds the variables in scope after the step, if
 	// Config.Variables is set, in a form that JSON can write. Call it before

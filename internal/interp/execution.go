@@ -67,8 +67,8 @@ var (
 // CallbackPoint describes a callback endpoint.
 type CallbackPoint struct {
 	ID, URL, Method string
-	Waiters         int // await_callback steps that wait
-	Stored          int // calls that no step has consumed, at most one
+	Waiters         int               // await_callback steps that wait
+	Stored          []CallbackRequest // calls that no step has consumed, at most one
 }
 
 // Run starts an execution and waits for its outcome.
@@ -177,7 +177,7 @@ func (x *Execution) show() {
 	for i, c := range x.callbacks {
 		points[i] = CallbackPoint{ID: c.id, URL: c.url, Method: c.method, Waiters: len(c.waiting)}
 		if c.stored != nil {
-			points[i].Stored = 1
+			points[i].Stored = []CallbackRequest{*c.stored.Callback}
 		}
 	}
 	x.mu.Lock()

@@ -64,6 +64,9 @@ func (j *journal) next() (record, error) {
 	e := j.replay[j.seq]
 	var r record
 	j.seq++
+	if !j.replaying() {
+		j.replay = nil // an execution may wait for a year
+	}
 	if err := json.Unmarshal(e.Data, &r); err != nil {
 		return r, &JournalError{Seq: j.seq, Msg: fmt.Sprintf("is malformed: %v", err)}
 	}

@@ -36,6 +36,7 @@ type openEntry struct {
 	node   *stepNode
 	frame  *frame
 	number int64
+	of     int64 // that many there will be, if that is known
 }
 
 // traceSite opens and closes entries so that they fit the operation that is
@@ -67,11 +68,11 @@ func (t *thread) open(f *frame, n, outer *stepNode) {
 	e := openEntry{id: x.lastEntry, parent: t.openParent(), node: n, frame: f, number: n.number}
 	switch {
 	case n.loop >= 0:
-		e.number = f.loops[n.loop].next
+		e.number, e.of = f.loops[n.loop].next, f.loops[n.loop].items.length
 	case n.try >= 0:
 		e.number = f.tries[n.try].retries + 1
 	case t.par != nil && n.parent == nil:
-		e.number = t.index + 1
+		e.number, e.of = t.index+1, t.par.total
 	}
 	t.entries = append(t.entries, e)
 	t.report(e, StepRunning, nil)
@@ -93,7 +94,7 @@ func (t *thread) report(e openEntry, state StepState, exception value.Value) {
 	x := t.run
 	event := StepEvent{
 		ID: e.id, Parent: e.parent, Time: x.now(), Routine: e.frame.proc.name, Step: e.node.name, Type: e.node.kind,
-		State: state, At: e.node.at, Thread: t.name, Iteration: e.number,
+		State: state, At: e.node.at, Thread: t.name, Iteration: e.number, Expected: e.of,
 	}
 	if exception != nil {
 		event.Exception = value.Printable(exception)

@@ -36,6 +36,9 @@ func TestHistory(t *testing.T) {
 		if e.Iteration != 0 {
 			fmt.Fprintf(&b, " #%d", e.Iteration)
 		}
+		if e.Expected != 0 {
+			fmt.Fprintf(&b, " of %d", e.Expected)
+		}
 		if e.Exception != nil {
 			fmt.Fprintf(&b, " exception %s", value.MustJSON(e.Exception))
 		}

@@ -52,6 +52,8 @@ type Gateway struct {
 	roots  map[string]http.Handler   // by API host: what serves all paths left over; "" for the loopback address
 	runApp http.Handler
 
+	aliases map[string]string // by API host and prefix of a path, such as run.googleapis.com/v1beta/
+
 	authority func() (*authority, error) // of the proxy's certificates
 	mitm      *interceptor
 	metadata  metadataServers
@@ -74,6 +76,8 @@ func New(o Options) (*Gateway, error) {
 		grpc:  grpc.NewServer(grpc.MaxRecvMsgSize(maxBody), grpc.UnaryInterceptor(recovered), grpc.StreamInterceptor(recoveredStream)),
 		muxes: map[string]*http.ServeMux{"": http.NewServeMux()},
 		roots: map[string]http.Handler{},
+
+		aliases: map[string]string{},
 	}
 	g.table.Intercept = recovered
 	g.authority = sync.OnceValues(func() (*authority, error) { return openAuthority(o.Dir) })
@@ -133,6 +137,14 @@ func (g *Gateway) Handle(pattern string, h http.Handler) {
 		if host == "" {
 			return
 		}
+	}
+}
+
+// Alias serves an API version on the paths of another, such as v1beta on those
+// of v1, for hosts; it is served on the loopback address, too.
+func (g *Gateway) Alias(version, as string, hosts ...string) {
+	for _, host := range append(hosts, "") {
+		g.aliases[host+"/"+version+"/"] = "/" + as + "/"
 	}
 }
 

@@ -158,6 +158,7 @@ func (g *Gateway) serveREST(w http.ResponseWriter, r *http.Request, host string)
 		rest.WriteError(w, rest.Missing(codes.Unimplemented, "%s is not part of the embedded cloud; --allow-host %s lets workloads reach the real one.", host, host))
 		return
 	}
+	r = g.unalias(r, host)
 	if mux := g.muxes[host]; mux != nil {
 		if _, pattern := mux.Handler(r); pattern != "" {
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -175,6 +176,22 @@ func (g *Gateway) serveREST(w http.ResponseWriter, r *http.Request, host string)
 		return
 	}
 	rest.WriteError(w, rest.Missing(codes.NotFound, "The requested URL %s %s was not found on this server.", r.Method, r.URL.Path))
+}
+
+// unalias gives a request the path of the API version that serves it.
+func (g *Gateway) unalias(r *http.Request, host string) *http.Request {
+	end := strings.IndexByte(strings.TrimPrefix(r.URL.Path, "/"), '/') + 2
+	if end < 2 {
+		return r
+	}
+	as, ok := g.aliases[host+r.URL.Path[:end]]
+	if !ok {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.URL.RawPath = as + r.URL.EscapedPath()[end:]
+	r.URL.Path = as + r.URL.Path[end:]
+	return r
 }
 
 // root returns what takes the paths that are left over. On the loopback address

@@ -7,10 +7,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Filter is a parsed filter. The zero value matches everything.
-type Filter struct{ root node }
+type Filter struct {
+	root  node
+	paths [][]string // of all restrictions
+}
 
 // Fields gives the value of a field, such as ["labels", "env"], and whether
 // the resource type has such a field. A value is nil (unset), a string, bool,
@@ -18,13 +24,27 @@ type Filter struct{ root node }
 // map[string]string (has compares its keys).
 type Fields func(path []string) (value any, known bool)
 
-// Match reports whether a resource passes. Its error says which part of the
-// filter cannot be answered, such as an unknown field.
+// Match reports whether a resource passes. Its error, which is INVALID_ARGUMENT,
+// says which part of the filter cannot be answered, such as an unknown field.
 func (f Filter) Match(fields Fields) (bool, error) {
 	if f.root == nil {
 		return true, nil
 	}
-	return f.root.match(fields)
+	ok, err := f.root.match(fields)
+	if err != nil {
+		return false, status.Errorf(codes.InvalidArgument, "filter: %v", err)
+	}
+	return ok, nil
+}
+
+// check finds unknown fields, also where there is no resource to match.
+func (f Filter) check(known Fields) error {
+	for _, path := range f.paths {
+		if _, ok := known(path); !ok {
+			return fmt.Errorf("filter: unknown field %q", strings.Join(path, "."))
+		}
+	}
+	return nil
 }
 
 type node interface {
@@ -71,6 +91,9 @@ func (r restriction) match(fields Fields) (bool, error) {
 	if !known {
 		return false, fmt.Errorf("unknown field %q", strings.Join(r.path, "."))
 	}
+	if r.op == ":" && r.literal == "*" {
+		return present(v), nil
+	}
 	switch v := v.(type) {
 	case nil:
 		return r.op == "!=", nil
@@ -107,7 +130,22 @@ func (r restriction) hasKey(m map[string]string) (bool, error) {
 		return false, fmt.Errorf("%s is a map: use %[1]s.KEY %s VALUE", strings.Join(r.path, "."), r.op)
 	}
 	_, ok := m[r.literal]
-	return ok || r.literal == "*" && len(m) > 0, nil
+	return ok, nil
+}
+
+// present answers FIELD:*.
+func present(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case string:
+		return v != ""
+	case []string:
+		return len(v) > 0
+	case map[string]string:
+		return len(v) > 0
+	}
+	return true
 }
 
 func (r restriction) holds(order int) bool {

@@ -75,14 +75,22 @@ func TestPageErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	search, err := Query{}.Search(itemFields(item{}))
+	if err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		q    Query
 		want string
 	}{
 		{Query{PageSize: -1}, "negative"},
 		{Query{PageToken: "x y"}, "is not one"},
-		{Query{PageToken: "LTEuMA"}, "is not one"},
-		{Query{PageToken: token, Filter: "num=3"}, "another parent, filter"},
+		{Query{PageToken: "LTE"}, "is not one"},
+		{Query{PageToken: search.Token("-1")}, "is not one"},
+		{Query{PageToken: token, Filter: "num=3"}, "another parent, view, filter"},
+		{Query{PageToken: token, View: "FULL"}, "another parent, view, filter"},
+		{Query{Skip: -1}, "negative"},
+		{Query{OrderBy: "num", Orders: []string{"id"}}, "no field to order by; those are id"},
 		{Query{OrderBy: "num sideways"}, "expected"},
 		{Query{OrderBy: "nope"}, "unknown field"},
 		{Query{Filter: "nope=1"}, "unknown field"},
@@ -90,9 +98,27 @@ func TestPageErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		tt.q.Default, tt.q.Max = 1, 1
-		_, _, err := Page(slices.Clone(items), tt.q, itemFields)
-		if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%+v: %v, want %q", tt.q, err, tt.want)
+		for _, among := range [][]item{items, nil} { // a bad query is one where there is nothing, too
+			_, _, err := Page(slices.Clone(among), tt.q, itemFields)
+			if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%+v among %d: %v, want %q", tt.q, len(among), err, tt.want)
+			}
+		}
+	}
+}
+
+func TestBy(t *testing.T) {
+	tests := []struct {
+		asked, order string
+		want         bool
+	}{
+		{"num desc", "num desc", true}, {" num  desc ", "num desc", true}, {"num", "num desc", false},
+		{"num desc, id", "num desc", false}, {"", "num desc", false}, {"num asc", "num", true},
+	}
+	for _, tt := range tests {
+		s, err := Query{OrderBy: tt.asked}.Search(itemFields(item{}))
+		if err != nil || s.By(tt.order) != tt.want || s.Ordered() != (tt.asked != "") {
+			t.Errorf("%+v: %v, %v, %v", tt, s.By(tt.order), s.Ordered(), err)
 		}
 	}
 }

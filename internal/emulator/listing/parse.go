@@ -29,13 +29,14 @@ func Parse(src string) (Filter, error) {
 	if err != nil {
 		return Filter{}, err
 	}
-	return Filter{root}, nil
+	return Filter{root, p.paths}, nil
 }
 
 type parser struct {
 	src   string
 	at    int
 	depth int
+	paths [][]string
 }
 
 func (p *parser) errorf(format string, args ...any) error {
@@ -160,6 +161,7 @@ func (p *parser) restriction() (node, error) {
 	if r.op == "" {
 		return nil, p.errorf("expected a comparison such as = after %q", strings.Join(r.path, "."))
 	}
+	p.paths = append(p.paths, r.path)
 	var err error
 	r.literal, err = p.word(" \t\r\n()\"'")
 	return r, err

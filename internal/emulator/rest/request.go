@@ -98,15 +98,46 @@ func (m match) bodyOf(in proto.Message) (proto.Message, error) {
 	return in.ProtoReflect().Mutable(field).Message().Interface(), nil
 }
 
+// Parameters returns the query of a REST-only method, whose parameters have
+// these names in camel case or snake case. Its error names those that the
+// method does not have.
+func Parameters(q url.Values, names ...string) (map[string]string, error) {
+	var bad violations
+	values := map[string]string{}
+	for _, name := range sortedKeys(q) {
+		if slices.Contains(systemParameters, name) {
+			continue
+		}
+		known := slices.IndexFunc(names, func(n string) bool { return n == camelMask(name) })
+		switch {
+		case known < 0:
+			bad.unbound(name)
+		case len(q[name]) > 1:
+			bad.repeated(name, len(q[name]))
+		default:
+			values[names[known]] = q[name][0]
+		}
+	}
+	return values, bad.err()
+}
+
+func (v *violations) unbound(name string) {
+	v.add("", fmt.Sprintf("Invalid JSON payload received. Unknown name \"%s\": Cannot bind query parameter. Field '%s' could not be found in request message.", name, name))
+}
+
+func (v *violations) repeated(name string, times int) {
+	v.add(name, fmt.Sprintf("Invalid value at '%s': the query parameter is given %d times", name, times))
+}
+
 func (m match) decodeParameter(in proto.Message, name string, values []string, bad *violations) {
 	fields, err := resolve(m.desc.Input(), name)
 	if err != nil {
-		bad.add("", fmt.Sprintf("Invalid JSON payload received. Unknown name \"%s\": Cannot bind query parameter. Field '%s' could not be found in request message.", name, name))
+		bad.unbound(name)
 		return
 	}
 	last := fields[len(fields)-1]
 	if len(values) > 1 && !last.IsList() {
-		bad.add(name, fmt.Sprintf("Invalid value at '%s': the query parameter is given %d times", name, len(values)))
+		bad.repeated(name, len(values))
 		return
 	}
 	for _, v := range values {

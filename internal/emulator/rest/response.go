@@ -23,7 +23,7 @@ func (m match) answer(w http.ResponseWriter, q url.Values, out proto.Message) {
 		_, _ = w.Write(raw.Data) // a client that hung up needs no answer
 		return
 	}
-	body, err := marshal(out, protojson.MarshalOptions{UseEnumNumbers: enumNumbers(q)})
+	body, err := marshal(out, protojson.MarshalOptions{UseEnumNumbers: EnumNumbers(q)})
 	if err != nil {
 		WriteError(w, status.Error(codes.Internal, err.Error()))
 		return
@@ -31,9 +31,9 @@ func (m match) answer(w http.ResponseWriter, q url.Values, out proto.Message) {
 	writeBody(w, http.StatusOK, body)
 }
 
-// enumNumbers says whether the query asks for enums as numbers, as Go's REST
+// EnumNumbers says whether the query asks for enums as numbers, as Go's REST
 // clients do: $alt=json;enum-encoding=int.
-func enumNumbers(q url.Values) bool {
+func EnumNumbers(q url.Values) bool {
 	for _, alt := range []string{q.Get("$alt"), q.Get("alt")} {
 		if slices.Contains(strings.Split(alt, ";"), "enum-encoding=int") {
 			return true

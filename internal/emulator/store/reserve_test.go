@@ -8,7 +8,7 @@ import (
 
 func TestReserve(t *testing.T) {
 	dir := t.TempDir()
-	db := open(t, dir)
+	db := openDB(t, dir)
 	kept := func() bool {
 		st, err := os.Stat(filepath.Join(dir, "reserve"))
 		return err == nil && st.Size() == reserveSize

@@ -1,19 +1,21 @@
 // Package store is the embedded cloud's database: one file in the data
-// directory, each write on disk before it is acknowledged.
+// directory, each write on disk before it is acknowledged. What the file holds
+// is checked when it is opened and whenever it is read, so that damage is
+// reported and never taken for data.
 package store
 
 import (
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // ErrLocked says that another process has the data directory open.
@@ -21,6 +23,21 @@ var ErrLocked = errors.New("the data directory is in use by another kakehi proce
 
 // ErrNotFound says that a key is absent.
 var ErrNotFound = errors.New("not found")
+
+// ErrFull says that the disk has no room for a write. Nothing of the
+// transaction was written; it may be tried again when there is room. To the
+// caller of an API it is RESOURCE_EXHAUSTED.
+var ErrFull error = fullError{}
+
+type fullError struct{}
+
+func (fullError) Error() string { return "the disk of the data directory is full" }
+
+// GRPCStatus makes package status take the code from a wrapped ErrFull.
+func (e fullError) GRPCStatus() *status.Status { return status.New(codes.ResourceExhausted, e.Error()) }
+
+// fileName is the database in the data directory.
+const fileName = "kakehi.db"
 
 // DB is an open database.
 type DB struct {
@@ -33,23 +50,119 @@ func Open(dir string) (*DB, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
-	path := filepath.Join(dir, "kakehi.db")
+	path := filepath.Join(dir, fileName)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if err := create(dir, path); err != nil {
+			return nil, fmt.Errorf("create %s: %w", path, err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	case info.Size() == 0: // bbolt would take it for a new one
+		return nil, damaged(path, errors.New("it is empty"))
+	}
+	return open(path)
+}
+
+// create makes an empty database. It gets its name when it is whole, so that an
+// empty or partial file is always damage.
+func create(dir, path string) error {
+	f, err := os.CreateTemp(dir, fileName+".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if err := f.Close(); err != nil {
+		return err
+	}
+	b, err := bbolt.Open(f.Name(), 0o600, boltOptions())
+	if err != nil {
+		return err
+	}
+	err = b.Update(func(tx *bbolt.Tx) error { return (&Tx{bolt: tx}).PutJSON(formatTable, formatKey, format) })
+	if err := errors.Join(err, b.Close()); err != nil {
+		return full(err)
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) { // another process was quicker
+		return err
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a new name in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	_ = d.Sync() // not every system can
+	return d.Close()
+}
+
+// lockTimeout is how long Open waits for a process that is just ending.
+const lockTimeout = 100 * time.Millisecond
+
+func boltOptions() *bbolt.Options {
+	return &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType}
+}
+
+// open opens an existing database once it is locked and checked.
+func open(path string) (*DB, error) {
+	o := boltOptions()
+	o.OpenFile = func(name string, _ int, mode os.FileMode) (*os.File, error) {
+		f, err := os.OpenFile(name, os.O_RDWR, mode)
+		if err != nil {
+			return nil, err
+		}
+		if err = lock(f); err == nil {
+			err = verify(f)
+		}
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return f, nil
+	}
 	db := &DB{path: path}
 	err := guarded(path, func() (err error) {
-		db.bolt, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond, FreelistType: bbolt.FreelistMapType})
+		db.bolt, err = bbolt.Open(path, 0o600, o)
 		return err
 	})
 	switch {
-	case err == nil:
-		return db, nil
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("%s: %w", dir, ErrLocked)
+	case errors.Is(err, ErrLocked), errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%s: %w", filepath.Dir(path), ErrLocked)
 	case errors.Is(err, ErrDamaged):
 		return nil, err
-	case isDamage(err):
+	case err != nil && isDamage(err):
 		return nil, damaged(path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return nil, fmt.Errorf("open the database: %w", err)
+	if err := db.checkFormat(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// The format of what the tables hold, which a later kakehi may change.
+const (
+	formatTable = "format"
+	formatKey   = "version"
+	format      = 1
+)
+
+func (d *DB) checkFormat() error {
+	var found int
+	err := d.View(func(tx *Tx) error { return tx.GetJSON(formatTable, formatKey, &found) })
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return errors.New("it was not written by this program")
+	case err != nil:
+		return err
+	case found != format:
+		return fmt.Errorf("it has format %d, and this kakehi reads format %d: use the kakehi that wrote it, or another data directory", found, format)
+	}
+	return nil
 }
 
 // Close flushes and closes the database.
@@ -57,131 +170,27 @@ func (d *DB) Close() error { return d.bolt.Close() }
 
 // View runs a read-only transaction.
 func (d *DB) View(f func(tx *Tx) error) error {
-	return guarded(d.path, func() error { return d.bolt.View(func(tx *bbolt.Tx) error { return f(&Tx{tx}) }) })
+	return guarded(d.path, func() error { return d.bolt.View(func(b *bbolt.Tx) error { return run(b, f) }) })
 }
 
 // Update runs a transaction; when it returns nil the writes are on disk.
 func (d *DB) Update(f func(tx *Tx) error) error {
-	return guarded(d.path, func() error { return d.bolt.Update(func(tx *bbolt.Tx) error { return f(&Tx{tx}) }) })
+	return full(guarded(d.path, func() error { return d.bolt.Update(func(b *bbolt.Tx) error { return run(b, f) }) }))
 }
 
-// Batch is Update, shared with concurrent callers in one disk write. f may run
-// more than once.
-func (d *DB) Batch(f func(tx *Tx) error) error {
-	return guarded(d.path, func() error { return d.bolt.Batch(func(tx *bbolt.Tx) error { return f(&Tx{tx}) }) })
-}
-
-// Tx is a transaction over tables of key and value; a table exists once
-// written to. Keys are in byte order.
-type Tx struct{ bolt *bbolt.Tx }
-
-// Get returns a copy of the value, or ErrNotFound.
-func (tx *Tx) Get(table, key string) ([]byte, error) {
-	if b := tx.bolt.Bucket([]byte(table)); b != nil {
-		if v := b.Get([]byte(key)); v != nil {
-			return append([]byte{}, v...), nil
-		}
-	}
-	return nil, fmt.Errorf("%s/%s: %w", table, key, ErrNotFound)
-}
-
-// Put stores a value.
-func (tx *Tx) Put(table, key string, v []byte) error {
-	b, err := tx.bolt.CreateBucketIfNotExists([]byte(table))
-	if err != nil {
+// run reports damage that f met even if f did not.
+func run(b *bbolt.Tx, f func(tx *Tx) error) error {
+	tx := &Tx{bolt: b}
+	if err := f(tx); err != nil {
 		return err
 	}
-	return b.Put([]byte(key), v)
+	return tx.damage
 }
 
-// Delete removes a key; an absent key is no error.
-func (tx *Tx) Delete(table, key string) error {
-	if b := tx.bolt.Bucket([]byte(table)); b != nil {
-		return b.Delete([]byte(key))
+// full says of a failed write whether the disk was full.
+func full(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
-	return nil
+	return err
 }
-
-// Scan calls f for each key with the prefix, in order, until f returns false.
-// The value must not be kept.
-func (tx *Tx) Scan(table, prefix string, f func(key string, v []byte) bool) {
-	b := tx.bolt.Bucket([]byte(table))
-	if b == nil {
-		return
-	}
-	c := b.Cursor()
-	for k, v := c.Seek([]byte(prefix)); k != nil && len(k) >= len(prefix) && string(k[:len(prefix)]) == prefix; k, v = c.Next() {
-		if !f(string(k), v) {
-			return
-		}
-	}
-}
-
-// ScanFrom calls f for each key from the given one on, in order, until f returns
-// false. The value must not be kept.
-func (tx *Tx) ScanFrom(table, from string, f func(key string, v []byte) bool) {
-	b := tx.bolt.Bucket([]byte(table))
-	if b == nil {
-		return
-	}
-	c := b.Cursor()
-	for k, v := c.Seek([]byte(from)); k != nil; k, v = c.Next() {
-		if !f(string(k), v) {
-			return
-		}
-	}
-}
-
-// Next returns the table's next sequence number: 1, 2, …
-func (tx *Tx) Next(table string) (uint64, error) {
-	b, err := tx.bolt.CreateBucketIfNotExists([]byte(table))
-	if err != nil {
-		return 0, err
-	}
-	return b.NextSequence()
-}
-
-// PutProto stores a message.
-func (tx *Tx) PutProto(table, key string, m proto.Message) error {
-	v, err := proto.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("store %s/%s: %w", table, key, err)
-	}
-	return tx.Put(table, key, v)
-}
-
-// GetProto reads a message, or returns ErrNotFound.
-func (tx *Tx) GetProto(table, key string, m proto.Message) error {
-	v, err := tx.Get(table, key)
-	if err != nil {
-		return err
-	}
-	if err := proto.Unmarshal(v, m); err != nil {
-		return fmt.Errorf("%s/%s is damaged: %w", table, key, err)
-	}
-	return nil
-}
-
-// PutJSON stores v as JSON.
-func (tx *Tx) PutJSON(table, key string, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("store %s/%s: %w", table, key, err)
-	}
-	return tx.Put(table, key, data)
-}
-
-// GetJSON reads v, or returns ErrNotFound.
-func (tx *Tx) GetJSON(table, key string, v any) error {
-	data, err := tx.Get(table, key)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s/%s is damaged: %w", table, key, err)
-	}
-	return nil
-}
-
-// Key formats n so that keys sort by number.
-func Key(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }

@@ -1,8 +1,6 @@
 package workflows
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
@@ -34,16 +32,13 @@ func (s *Service) admit(r *run) (record, error) {
 	}
 	put, err := r.rec.write()
 	if err == nil {
-		err = s.opts.DB.Update(func(tx *store.Tx) error {
-			if err := put.apply(tx); err != nil {
-				return err
-			}
-			return tx.Put(tableUnfinished, r.name.key(), []byte{})
-		})
+		err = s.writer.request(put,
+			write{table: tableIDs, key: r.name.key(), value: []byte(store.Key(uint64(r.rec.created.UnixNano())))},
+			write{table: tableUnfinished, key: r.rec.key(), value: []byte{}})()
 	}
 	if err != nil {
 		s.forget(r, place)
-		return record{}, internal("store execution", err)
+		return record{}, unwritten("store execution", err)
 	}
 	answer := r.snapshot()
 	if place {
@@ -62,25 +57,30 @@ func (s *Service) reserve(r *run) (place bool, err error) {
 	if s.closed {
 		return false, status.Error(codes.Unavailable, errClosing.Error())
 	}
-	place = s.active < s.quotas.ConcurrentExecutions && len(s.queue) == 0
+	place = s.active < s.quotas.ConcurrentExecutions && s.waiting == 0
 	switch {
 	case place:
 		s.active++
 	case r.rec.noBacklog:
-		return false, status.Errorf(codes.ResourceExhausted, "Quota exceeded for concurrent executions: the limit is %d.", s.quotas.ConcurrentExecutions)
-	case len(s.queue) >= s.quotas.BackloggedExecutions:
-		return false, status.Errorf(codes.ResourceExhausted, "Quota exceeded for backlogged executions: the limit is %d.", s.quotas.BackloggedExecutions)
+		return false, exceeded("concurrent executions", s.quotas.ConcurrentExecutions)
+	case s.waiting >= s.quotas.BackloggedExecutions:
+		return false, exceeded("backlogged executions", s.quotas.BackloggedExecutions)
+	default:
+		s.waiting++
 	}
 	s.runs[r.name.key()] = r
 	return place, nil
 }
 
-// forget removes a run that has ended and gives its place to the next.
+// forget removes a run that has ended, with its place among the running
+// executions or in the queue.
 func (s *Service) forget(r *run, place bool) {
 	s.mu.Lock()
 	delete(s.runs, r.name.key())
 	if place {
 		s.active--
+	} else {
+		s.waiting--
 	}
 	s.mu.Unlock()
 	s.schedule()
@@ -108,36 +108,30 @@ func (s *Service) start(r *run) {
 
 func (s *Service) enqueue(r *run) {
 	s.mu.Lock()
+	r.queued = true
 	s.queue = append(s.queue, r)
 	s.mu.Unlock()
 	s.schedule()
 }
 
-// dequeue takes r out of the queue and reports whether it was there.
+// dequeue takes r out of the queue and reports whether it was there. Its
+// element stays until it would be its turn.
 func (s *Service) dequeue(r *run) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.queue, r)
-	if i < 0 {
-		return false
-	}
-	s.queue = slices.Delete(s.queue, i, i+1)
-	return true
+	was := r.queued
+	r.queued = false
+	return was
 }
 
 // schedule starts queued executions while there is room, first come first
 // served. The service documents no order; this is a choice.
 func (s *Service) schedule() {
 	for {
-		s.mu.Lock()
-		if s.closed || len(s.queue) == 0 || s.active >= s.quotas.ConcurrentExecutions {
-			s.mu.Unlock()
+		r := s.next()
+		if r == nil {
 			return
 		}
-		r := s.queue[0]
-		s.queue = s.queue[1:]
-		s.active++
-		s.mu.Unlock()
 		r.activate(time.Now())
 		if err := r.store(); err != nil {
 			s.opts.report(err)
@@ -145,6 +139,24 @@ func (s *Service) schedule() {
 		r.feed.add(Event{Execution: r.snapshot().pb})
 		s.start(r)
 	}
+}
+
+// next gives a place, if one is free, to the first in the queue.
+func (s *Service) next() *run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.closed && len(s.queue) > 0 && s.active < s.quotas.ConcurrentExecutions {
+		r := s.queue[0]
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
+		if r.queued {
+			r.queued = false
+			s.waiting--
+			s.active++
+			return r
+		}
+	}
+	return nil
 }
 
 // activate marks the execution as running.
@@ -169,25 +181,36 @@ func (r *run) store() error {
 // cancel makes the wish to cancel durable and passes it on. It reports false if
 // the execution is ending by itself.
 func (r *run) cancel() (bool, error) {
+	written, err := r.requestCancel()
+	if written == nil || err != nil {
+		return false, err
+	}
+	err = written()
 	r.mu.Lock()
-	if r.ending {
-		r.mu.Unlock()
-		return false, nil
+	if err != nil {
+		r.rec.cancelled = false
 	}
-	r.rec.cancelled = true
 	live := r.live
-	put, err := r.rec.write()
-	if err == nil {
-		err = r.svc.writer.put(put)
-	}
 	r.mu.Unlock()
-	if err == nil {
-		err = r.svc.writer.sync()
-	}
-	if live != nil {
+	if err == nil && live != nil {
 		live.Cancel()
 	}
 	return true, err
+}
+
+// requestCancel returns nil if the execution is ending by itself.
+func (r *run) requestCancel() (written func() error, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ending {
+		return nil, nil
+	}
+	r.rec.cancelled = true
+	put, err := r.rec.write()
+	if err != nil {
+		return nil, err
+	}
+	return r.svc.writer.request(put), nil
 }
 
 // endQueued ends an execution that was cancelled before it had a place.
@@ -197,33 +220,4 @@ func (r *run) endQueued() error {
 	err := r.finish(interp.Outcome{State: interp.Cancelled})
 	r.svc.forget(r, false)
 	return err
-}
-
-// deleteExecutions stops and removes the executions of a workflow.
-func (s *Service) deleteExecutions(w workflowName) error {
-	var stopping []*run
-	s.mu.Lock()
-	for key, r := range s.runs {
-		if strings.HasPrefix(key, w.prefix()) {
-			stopping = append(stopping, r)
-		}
-	}
-	s.mu.Unlock()
-	for _, r := range stopping {
-		r.stop(errDeleted)
-		if s.dequeue(r) {
-			s.forget(r, false)
-			r.feed.close()
-			close(r.done)
-		}
-		<-r.done
-	}
-	var writes []write
-	for _, table := range []string{tableExecutions, tableUnfinished, tableJournal, tableSteps} {
-		writes = append(writes, write{table: table, key: w.prefix(), all: true})
-	}
-	if err := s.writer.put(writes...); err != nil {
-		return err
-	}
-	return s.writer.sync()
 }

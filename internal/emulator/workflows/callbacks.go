@@ -1,14 +1,17 @@
 package workflows
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/kakehi/kakehi/internal/emulator/listing"
 	"github.com/kakehi/kakehi/internal/interp"
 )
 
@@ -36,8 +39,8 @@ type callback struct {
 	AvailablePayloads []string `json:"availablePayloads,omitempty"`
 }
 
-// restListCallbacks lists the endpoints of an active execution, up to the
-// service's 100.
+// restListCallbacks lists the endpoints of an active execution by their ids. A
+// payload is the body of a call; the service documents no form of it.
 func (s *Service) restListCallbacks(req request) (any, error) {
 	name, err := s.parseExecution(req.name)
 	if err != nil {
@@ -49,27 +52,39 @@ func (s *Service) restListCallbacks(req request) (any, error) {
 	if _, err := s.record(name); err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Callbacks []callback `json:"callbacks,omitempty"`
+	size, err := intOf(req, "pageSize")
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range s.callbackPoints(name) {
-		c := callback{Name: s.executionName(name) + "/callback/" + p.ID, Method: p.Method, Waiters: p.Waiters}
-		for n := range p.Stored {
-			c.AvailablePayloads = append(c.AvailablePayloads, strconv.Itoa(n+1))
-		}
-		answer.Callbacks = append(answer.Callbacks, c)
-	}
-	return answer, nil
+	q := listing.Query{Parent: req.name, PageToken: req.query["pageToken"], PageSize: size, Default: 100, Max: 100}
+	page, next, err := listing.Page(s.callbacks(name), q, callback.fields)
+	return struct {
+		Callbacks     []callback `json:"callbacks,omitempty"`
+		NextPageToken string     `json:"nextPageToken,omitempty"`
+	}{page, next}, err
 }
 
-func (s *Service) callbackPoints(name executionName) []interp.CallbackPoint {
-	const most = 100
+// callbacks are the endpoints of an execution that runs.
+func (s *Service) callbacks(name executionName) []callback {
 	live := s.live(name)
 	if live == nil {
 		return nil
 	}
-	points := live.Callbacks()
-	return points[:min(len(points), most)]
+	var all []callback
+	for _, p := range live.Callbacks() {
+		c := callback{Name: s.executionName(name) + "/callback/" + p.ID, Method: p.Method, Waiters: p.Waiters}
+		for _, call := range p.Stored {
+			c.AvailablePayloads = append(c.AvailablePayloads, string(call.Body))
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b callback) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// fields are none: callbacks are neither filtered nor ordered.
+func (callback) fields() listing.Fields {
+	return func([]string) (any, bool) { return nil, false }
 }
 
 // live returns the engine's side of an execution that runs.
@@ -101,6 +116,10 @@ func (s *Service) restSendCallback(req request) (any, error) {
 	live := s.live(name)
 	if live == nil {
 		return nil, notFound(s.executionName(name) + "/callbacks/" + req.id)
+	}
+	// A full disk refuses the call instead of keeping its caller waiting.
+	if err := s.writer.request()(); err != nil {
+		return nil, unwritten("deliver callback", err)
 	}
 	header := req.Header.Clone()
 	header.Del("Authorization") // a workflow must not see its caller's token

@@ -96,10 +96,10 @@ func (c *callRecorder) snapshot() map[string]int {
 var errCut = errors.New("the power is gone")
 
 // TestCrashAtEveryWrite cuts the power after the first, second, … transaction
-// of an execution and starts again. The execution must end with its result, and
+// of an execution, of which the first stores it, and starts again. The execution must end with its result, and
 // no call that was completed may be made again.
 func TestCrashAtEveryWrite(t *testing.T) {
-	for cut := 0; ; cut++ {
+	for cut := 1; ; cut++ {
 		if cut > 200 {
 			t.Fatal("the execution does not end")
 		}
@@ -143,6 +143,7 @@ func crashAfter(t *testing.T, cut int) bool {
 	}
 	select {
 	case <-ended:
+		c.crash()
 		return true
 	case <-dark:
 	}

@@ -52,8 +52,11 @@ func (s *Service) CreateWorkflow(ctx context.Context, req *workflowspb.CreateWor
 	}
 	s.deploying.Lock()
 	defer s.deploying.Unlock()
-	w, err = s.deploy(name, nil, w)
-	return s.operation(ctx, name, "create", w, err)
+	refusal, err := s.deploy(name, nil, w)
+	if err != nil {
+		return nil, err
+	}
+	return s.operation(ctx, name, "create", w, refusal)
 }
 
 // UpdateWorkflow changes the fields of the mask, or all when there is none.
@@ -83,8 +86,11 @@ func (s *Service) UpdateWorkflow(ctx context.Context, req *workflowspb.UpdateWor
 			return nil, err
 		}
 	}
-	w, err = s.deploy(name, old, w)
-	return s.operation(ctx, name, "update", w, err)
+	refusal, err := s.deploy(name, old, w)
+	if err != nil {
+		return nil, err
+	}
+	return s.operation(ctx, name, "update", w, refusal)
 }
 
 // DeleteWorkflow removes the workflow with its revisions and cancels and
@@ -102,45 +108,38 @@ func (s *Service) DeleteWorkflow(ctx context.Context, req *workflowspb.DeleteWor
 	if _, err := s.workflow(name); err != nil {
 		return nil, err
 	}
-	err = s.opts.DB.Update(func(tx *store.Tx) error {
-		if err := deletePrefix(tx, tableRevisions, name.prefix()); err != nil {
-			return err
-		}
-		return tx.Delete(tableWorkflows, name.key())
-	})
-	if err == nil {
-		err = s.deleteExecutions(name)
-	}
-	if err != nil {
-		return nil, internal("delete workflow", err)
+	if err := s.delete(name); err != nil {
+		return nil, err
 	}
 	return s.operation(ctx, name, "delete", &emptypb.Empty{}, nil)
 }
 
-// deploy builds w and stores it; old is nil for a new workflow.
-func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*workflowspb.Workflow, error) {
+// deploy completes w and stores it; old is nil for a new workflow. What the
+// service finds wrong is a refusal, which the operation tells.
+func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (refusal, err error) {
 	if old == nil {
 		if _, err := s.workflow(name); err == nil {
-			return nil, status.Errorf(codes.AlreadyExists, "workflow %s already exists", s.workflowName(name))
+			return status.Errorf(codes.AlreadyExists, "workflow %s already exists", s.workflowName(name)), nil
+		}
+		if refusal, err = s.checkCount(); refusal != nil || err != nil {
+			return refusal, err
 		}
 	}
 	now := timestamppb.New(time.Now())
 	w.State = workflowspb.Workflow_ACTIVE
 	w.UpdateTime = now
-	changed := old == nil || newRevision(old, w)
+	changed := old == nil || makesRevision(old, w)
 	if changed {
-		program, err := compile(w.GetSourceContents(), s.opts.Stubs)
-		if err != nil {
-			return nil, err
+		if _, err := compile(w.GetSourceContents(), s.opts.Stubs); err != nil {
+			return err, nil
 		}
 		w.RevisionId = nextRevision(old.GetRevisionId())
 		w.RevisionCreateTime = now
-		s.programs.put(name, w.RevisionId, program)
 	}
 	if old == nil {
 		w.CreateTime = now
 	}
-	err := s.opts.DB.Update(func(tx *store.Tx) error {
+	err = s.opts.DB.Update(func(tx *store.Tx) error {
 		if changed {
 			if err := tx.PutProto(tableRevisions, name.prefix()+w.RevisionId, w); err != nil {
 				return err
@@ -149,15 +148,31 @@ func (s *Service) deploy(name workflowName, old, w *workflowspb.Workflow) (*work
 		return tx.PutProto(tableWorkflows, name.key(), w)
 	})
 	if err != nil {
-		return nil, internal("store workflow", err)
+		return nil, unwritten("store workflow", err)
 	}
-	return w, nil
+	return nil, nil
 }
 
-// newRevision reports whether an update makes a new revision. Environment
+// checkCount refuses one workflow too many for the project.
+func (s *Service) checkCount() (refusal, err error) {
+	count := 0
+	err = s.opts.DB.View(func(tx *store.Tx) error {
+		tx.Scan(tableWorkflows, "", func(string, []byte) bool { count++; return true })
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, internal("count workflows", err)
+	case count >= s.quotas.Workflows:
+		return exceeded("workflows per project", s.quotas.Workflows), nil
+	}
+	return nil, nil
+}
+
+// makesRevision reports whether an update makes a new revision. Environment
 // variables and the key belong to a revision, so they count although the
 // field documentation names source and service account only.
-func newRevision(old, w *workflowspb.Workflow) bool {
+func makesRevision(old, w *workflowspb.Workflow) bool {
 	return old.GetSourceContents() != w.GetSourceContents() ||
 		old.ServiceAccount != w.ServiceAccount ||
 		old.CryptoKeyName != w.CryptoKeyName ||
@@ -173,7 +188,8 @@ func nextRevision(old string) string {
 	return fmt.Sprintf("%06d-%03x", n+1, (int(random[0])<<8|int(random[1]))&0xfff)
 }
 
-// settable copies the fields that a caller may set.
+// settable copies the fields that a caller may set. Tags are input only, and
+// nothing in this cloud reads them, so they are accepted and dropped.
 func settable(w *workflowspb.Workflow) *workflowspb.Workflow {
 	out := &workflowspb.Workflow{}
 	for _, path := range mutable {
@@ -195,9 +211,12 @@ func merge(old, change *workflowspb.Workflow, paths []string) (*workflowspb.Work
 	}
 	w := proto.CloneOf(old)
 	for _, path := range paths {
-		field, _, _ := strings.Cut(path, ".") // labels.env means labels
+		field, key, one := strings.Cut(path, ".")
 		field = snake(field)
-		if !copyField(w, change, field) {
+		if one && copyEntry(w, change, field, strings.Trim(key, "`")) {
+			continue // of a map, such as labels.env
+		}
+		if one || !copyField(w, change, field) {
 			return nil, invalid("update_mask", "unknown or immutable field %q; fields that can change: %s", path, strings.Join(mutable, ", "))
 		}
 	}
@@ -235,17 +254,37 @@ func copyField(to, from *workflowspb.Workflow, field string) bool {
 	return false
 }
 
-// operation wraps the end of a change; errors of the database are answered at
-// once.
-func (s *Service) operation(ctx context.Context, name workflowName, verb string, response proto.Message, err error) (*longrunningpb.Operation, error) {
-	if status.Code(err) == codes.Internal {
-		return nil, err
+// copyEntry copies one entry of a map, and reports whether there is such a field.
+func copyEntry(to, from *workflowspb.Workflow, field, key string) bool {
+	var dst *map[string]string
+	var src map[string]string
+	switch field {
+	case "labels":
+		dst, src = &to.Labels, from.GetLabels()
+	case "user_env_vars":
+		dst, src = &to.UserEnvVars, from.GetUserEnvVars()
+	default:
+		return false
 	}
+	v, ok := src[key]
+	if !ok {
+		delete(*dst, key)
+		return true
+	}
+	if *dst == nil {
+		*dst = map[string]string{}
+	}
+	(*dst)[key] = v
+	return true
+}
+
+// operation wraps the end of a change, or its refusal.
+func (s *Service) operation(ctx context.Context, name workflowName, verb string, response proto.Message, refusal error) (*longrunningpb.Operation, error) {
 	now := timestamppb.New(time.Now())
 	metadata := &workflowspb.OperationMetadata{
 		CreateTime: now, EndTime: now, Target: s.workflowName(name), Verb: verb, ApiVersion: "v1",
 	}
-	return s.opts.Ops.Done(ctx, s.locationName(name.location), metadata, response, err)
+	return s.opts.Ops.Done(ctx, s.locationName(name.location), metadata, response, refusal)
 }
 
 // workflow reads the newest state of a workflow.
@@ -259,18 +298,4 @@ func (s *Service) workflow(name workflowName) (*workflowspb.Workflow, error) {
 		return nil, internal("read workflow", err)
 	}
 	return w, nil
-}
-
-func deletePrefix(tx *store.Tx, table, prefix string) error {
-	var keys []string
-	tx.Scan(table, prefix, func(key string, _ []byte) bool {
-		keys = append(keys, key)
-		return true
-	})
-	for _, key := range keys {
-		if err := tx.Delete(table, key); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -90,6 +90,9 @@ func TestCreateWorkflowRefuses(t *testing.T) {
 		{"env empty", nil, func(r *req) { r.Workflow.UserEnvVars = map[string]string{"": "1"} }, codes.InvalidArgument, "empty"},
 		{"env count", nil, func(r *req) { r.Workflow.UserEnvVars = many }, codes.InvalidArgument, "21"},
 		{"env size", nil, func(r *req) { r.Workflow.UserEnvVars = map[string]string{"A": strings.Repeat("x", 4097)} }, codes.InvalidArgument, "4096"},
+		{"key", nil, func(r *req) { r.Workflow.CryptoKeyName = "my-key" }, codes.InvalidArgument, "cryptoKeys/KEY"},
+		{"call log level", nil, func(r *req) { r.Workflow.CallLogLevel = 9 }, codes.InvalidArgument, "9 is not a level"},
+		{"history level", nil, func(r *req) { r.Workflow.ExecutionHistoryLevel = 9 }, codes.InvalidArgument, "9 is not a level"},
 		{"account", nil, func(r *req) { r.Workflow.ServiceAccount = "ghost@x.iam.gserviceaccount.com" }, codes.NotFound, "ghost"},
 		{"permission", as("user:nobody@x"), func(*req) {}, codes.PermissionDenied, "workflows.workflows.create"},
 	}
@@ -165,10 +168,16 @@ func TestRevisions(t *testing.T) {
 	if !strings.HasPrefix(third.RevisionId, "000003-") {
 		t.Errorf("%v", third)
 	}
-	_, err := c.wf.UpdateWorkflow(ctx, &workflowspb.UpdateWorkflowRequest{
-		Workflow: &workflowspb.Workflow{Name: wfName}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"name"}}})
-	if status.Code(err) != codes.InvalidArgument {
-		t.Errorf("update of name: %v", err)
+	labelled := change(&workflowspb.Workflow{Labels: map[string]string{"tier": "dev", "other": "x"}}, "labels.tier", "labels.gone")
+	if diff := cmp.Diff(map[string]string{"team": "ml", "tier": "dev"}, labelled.Labels); diff != "" || labelled.RevisionId != third.RevisionId {
+		t.Errorf("one label: %s", diff)
+	}
+	for _, path := range []string{"name", "tags", "revision_id", "description.x", "nope"} {
+		_, err := c.wf.UpdateWorkflow(ctx, &workflowspb.UpdateWorkflowRequest{
+			Workflow: &workflowspb.Workflow{Name: wfName}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{path}}})
+		if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), path) {
+			t.Errorf("update of %s: %v", path, err)
+		}
 	}
 	old, err := c.wf.GetWorkflow(ctx, &workflowspb.GetWorkflowRequest{Name: wfName, RevisionId: first.RevisionId})
 	if err != nil || old.GetSourceContents() != hello || old.Description != "greets" {
@@ -187,6 +196,22 @@ func TestRevisions(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{third.RevisionId, second.RevisionId, first.RevisionId}, ids); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestTooManyWorkflows: the quota of the project is kept.
+func TestTooManyWorkflows(t *testing.T) {
+	c := boot(t, t.TempDir(), nil)
+	c.svc.quotas.Workflows = 1
+	c.deploy(hello)
+	w := &workflowspb.Workflow{}
+	setSource(w, hello)
+	op, err := c.wf.CreateWorkflow(context.Background(), &workflowspb.CreateWorkflowRequest{Parent: parent, WorkflowId: "x", Workflow: w})
+	if err == nil {
+		_, err = op.Wait(context.Background())
+	}
+	if status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a second workflow: %v", err)
 	}
 }
 

@@ -1,14 +1,17 @@
 package workflows
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"maps"
-	"slices"
+	"math"
+	"strconv"
 	"time"
 
+	workflowspb "cloud.google.com/go/workflows/apiv1/workflowspb"
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
 	"github.com/google/uuid"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/kakehi/kakehi/internal/emulator/listing"
@@ -88,13 +91,23 @@ func (s *Service) create(ctx context.Context, parent string, asked record) (reco
 		rec.pb.Labels = map[string]string{}
 	}
 	maps.Copy(rec.pb.Labels, asked.pb.GetLabels())
-	return s.admit(s.newRun(rec, w))
+	if err := s.quotas.checkLabels("execution.labels", rec.pb.Labels); err != nil {
+		return record{}, err // with those of the workflow they are too many
+	}
+	revision, err := s.revisions.share(name, w.RevisionId, func() (*workflowspb.Workflow, error) { return w, nil })
+	if err != nil {
+		return record{}, err
+	}
+	return s.admit(s.newRun(rec, revision))
 }
 
 // checkExecution checks what the caller set.
 func (s *Service) checkExecution(e *executionspb.Execution) error {
 	if err := s.quotas.checkLabels("execution.labels", e.GetLabels()); err != nil {
 		return err
+	}
+	if !known(e.GetCallLogLevel()) {
+		return invalid("execution.call_log_level", "%d is not a level", e.GetCallLogLevel())
 	}
 	argument := e.GetArgument()
 	if len(argument) > s.quotas.ArgumentBytes {
@@ -131,26 +144,77 @@ func (s *Service) list(ctx context.Context, req *executionspb.ListExecutionsRequ
 	if _, err := s.workflow(name); err != nil {
 		return nil, "", err
 	}
-	all, err := s.records(name)
-	if err != nil {
-		return nil, "", err
-	}
-	slices.SortStableFunc(all, func(a, b record) int { return b.created.Compare(a.created) })
-	q := listing.Query{
-		Parent: req.GetParent(), Filter: req.GetFilter(), OrderBy: req.GetOrderBy(),
-		PageToken: req.GetPageToken(), PageSize: req.GetPageSize(), Default: 100, Max: 100,
-	}
 	full := req.GetView() == executionspb.ExecutionView_FULL
+	q := listing.Query{
+		Parent: req.GetParent(), View: strconv.FormatBool(full), Filter: req.GetFilter(), OrderBy: req.GetOrderBy(),
+		PageToken: req.GetPageToken(), PageSize: req.GetPageSize(), Default: 100, Max: 100,
+		Orders: []string{"executionId", "state", "createTime", "startTime", "endTime", "duration", "workflowRevisionId"},
+	}
 	if !full {
 		q.Max = 1000
 	}
-	page, next, err := listing.Page(all, q, record.fields)
-	if !full {
-		for i := range page {
-			page[i] = page[i].basic()
+	search, err := q.Search(record{}.field)
+	if err != nil {
+		return nil, "", err
+	}
+	if search.Ordered() && !search.By("createTime desc") {
+		return s.listOrdered(name, search, full)
+	}
+	return s.listNewest(name, search, full)
+}
+
+// listNewest reads no more than a page, and what the filter leaves out before
+// its end.
+func (s *Service) listNewest(w workflowName, search listing.Search, full bool) (page []record, next string, err error) {
+	before := ""
+	if search.After != "" {
+		suffix, err := hex.DecodeString(search.After)
+		if err != nil {
+			return nil, "", invalid("page_token", "is not one that this method gave")
 		}
+		before = w.prefix() + string(suffix)
+	}
+	page, more, err := s.match(w, before, search, search.Size, full)
+	if more && err == nil {
+		last := page[len(page)-1]
+		next = search.Token(hex.EncodeToString([]byte(last.key()[len(w.prefix()):])))
 	}
 	return page, next, err
+}
+
+// listOrdered reads all executions of a workflow, but holds only their BASIC
+// view.
+func (s *Service) listOrdered(w workflowName, search listing.Search, full bool) (page []record, next string, err error) {
+	all, _, err := s.match(w, "", search, math.MaxInt, false)
+	if err != nil {
+		return nil, "", err
+	}
+	listing.Sort(search, all, record.fields)
+	page, next, err = listing.Slice(search, all)
+	for i := 0; full && err == nil && i < len(page); i++ {
+		page[i], err = s.record(page[i].name)
+	}
+	return page, next, err
+}
+
+// match returns the newest executions that pass a filter, at most a number of
+// them, and whether there are more.
+func (s *Service) match(w workflowName, before string, search listing.Search, most int, full bool) (found []record, more bool, err error) {
+	failed := s.scan(w, before, func(rec record) bool {
+		var ok bool
+		if ok, err = search.Match(rec.field); !ok || err != nil {
+			return err == nil
+		}
+		if more = len(found) == most; more {
+			return false
+		}
+		if !full {
+			rec = rec.basic()
+		}
+		found = append(found, rec)
+		return true
+	})
+	return found, more, cmp.Or(failed, err)
 }
 
 // cancel acknowledges a cancellation once a crash cannot undo it.
@@ -168,7 +232,7 @@ func (s *Service) cancel(ctx context.Context, fullName string) (record, error) {
 			err = r.endQueued()
 		}
 		if err != nil {
-			return record{}, internal("cancel execution", err)
+			return record{}, unwritten("cancel execution", err)
 		}
 		select {
 		case <-r.done:
@@ -183,7 +247,7 @@ func (s *Service) cancel(ctx context.Context, fullName string) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	return record{}, status.Errorf(codes.FailedPrecondition, "execution %s is not active: its state is %s", rec.pb.Name, rec.pb.State)
+	return record{}, failedPrecondition(rec.pb.Name, "execution %s is not active: its state is %s", rec.pb.Name, rec.pb.State)
 }
 
 // basic leaves the fields of the BASIC view.
@@ -204,35 +268,35 @@ func (r record) fields() listing.Fields {
 
 func (r record) field(path []string) (any, bool) {
 	if len(path) == 2 && (path[0] == "label" || path[0] == "labels") {
-		v, ok := r.pb.Labels[path[1]]
+		v, ok := r.pb.GetLabels()[path[1]]
 		return unset(v, !ok), true
 	}
 	if len(path) != 1 {
 		return nil, false
 	}
 	switch path[0] {
-	case "executionId", "executionID":
+	case "executionId":
 		return r.name.id, true
 	case "state":
-		return r.pb.State.String(), true
+		return r.pb.GetState().String(), true
 	case "createTime":
 		return r.created, true
 	case "startTime":
-		return timeValue(r.pb.StartTime), true
+		return timeValue(r.pb.GetStartTime()), true
 	case "endTime":
-		return timeValue(r.pb.EndTime), true
+		return timeValue(r.pb.GetEndTime()), true
 	case "duration":
-		return unset(r.pb.Duration.AsDuration(), r.pb.Duration == nil), true
-	case "workflowRevisionId", "workflowRevisionID":
-		return r.pb.WorkflowRevisionId, true
+		return unset(r.pb.GetDuration().AsDuration(), r.pb.GetDuration() == nil), true
+	case "workflowRevisionId":
+		return r.pb.GetWorkflowRevisionId(), true
 	case "stepName":
 		var names []string
-		for _, step := range r.pb.Status.GetCurrentSteps() {
+		for _, step := range r.pb.GetStatus().GetCurrentSteps() {
 			names = append(names, step.Step)
 		}
 		return names, true
 	case "label", "labels":
-		return r.pb.Labels, true
+		return r.pb.GetLabels(), true
 	case "disableConcurrencyQuotaOverflowBuffering":
 		return r.noBacklog, true
 	}

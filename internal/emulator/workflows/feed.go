@@ -10,15 +10,14 @@ import (
 
 // Event is one thing that happened to an execution; exactly one field is set.
 type Event struct {
-	Step      *interp.StepEvent       // a step began or ended
 	Log       *interp.LogEntry        // sys.log wrote
 	Execution *executionspb.Execution // the state changed
 }
 
 // Watch sends what happened and happens to an execution, named
 // projects/P/locations/L/workflows/W/executions/E, and closes the channel at
-// its end. Of an execution that has ended it sends each step and the
-// execution. Call stop when done.
+// its end. Of an execution that has ended it sends the end. Call stop when
+// done.
 func (s *Service) Watch(fullName string) (events <-chan Event, stop func(), err error) {
 	name, err := s.parseExecution(fullName)
 	if err != nil {
@@ -32,14 +31,7 @@ func (s *Service) Watch(fullName string) (events <-chan Event, stop func(), err 
 	if err != nil {
 		return nil, nil, err
 	}
-	entries, err := s.stepEntries(name)
-	if err != nil {
-		return nil, nil, err
-	}
 	past := newFeed()
-	for _, e := range entries {
-		past.add(Event{Step: e.event()})
-	}
 	past.add(Event{Execution: rec.pb})
 	past.close()
 	events, stop = past.watch()
@@ -56,8 +48,8 @@ type feed struct {
 }
 
 // feedLength bounds the memory of a long execution; a late watcher misses
-// what is older. The step entries in the database have it all.
-const feedLength = 1 << 14
+// what is older.
+const feedLength = 1 << 12
 
 func newFeed() *feed {
 	f := &feed{}

@@ -47,7 +47,7 @@ func (r *run) log(name string, at time.Time, severity logtype.LogSeverity, entry
 	}
 	entry.Labels = map[string]string{
 		"workflows.googleapis.com/execution_id": r.name.id,
-		"workflows.googleapis.com/revision_id":  r.revision.RevisionId,
+		"workflows.googleapis.com/revision_id":  r.revision.pb.RevisionId,
 	}
 	r.svc.opts.Logs.Write(entry)
 }
@@ -111,7 +111,7 @@ func (r *run) callLogLevel() executionspb.Execution_CallLogLevel {
 	if level := r.rec.pb.CallLogLevel; level != executionspb.Execution_CALL_LOG_LEVEL_UNSPECIFIED {
 		return level
 	}
-	return executionspb.Execution_CallLogLevel(r.revision.CallLogLevel)
+	return executionspb.Execution_CallLogLevel(r.revision.pb.CallLogLevel)
 }
 
 // callStates says which states of a call step are logged, and as what.

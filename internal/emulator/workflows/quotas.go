@@ -14,6 +14,7 @@ var quotasJSON []byte
 type quotas struct {
 	ConcurrentExecutions int
 	BackloggedExecutions int
+	Workflows            int
 	SourceBytes          int
 	ArgumentBytes        int
 	DescriptionChars     int

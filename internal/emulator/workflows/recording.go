@@ -28,7 +28,7 @@ func (r *run) record(cfg *interp.Config, argument value.Value) *recording {
 	if dir == "" {
 		return rec
 	}
-	source := r.revision.GetSourceContents()
+	source := r.revision.pb.GetSourceContents()
 	h := file.Header{Workflow: sourceName, Source: source, Argument: value.MustJSON(argument), Env: cfg.Env}
 	if f, err := workflow.Parse(sourceName, []byte(source)); err == nil {
 		h.Stubbed = stub.Stubbed(f, stdlib.Funcs(), r.svc.opts.Stubs...)

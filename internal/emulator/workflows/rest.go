@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/kakehi/kakehi/internal/emulator/listing"
 	"github.com/kakehi/kakehi/internal/emulator/rest"
 )
 
@@ -32,15 +31,22 @@ func (s *Service) REST() http.Handler {
 	methods := s.methods()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		req := newRequest(r)
-		h := methods[r.Method+" "+req.route]
-		if h == nil {
-			h = methods[req.route] // of any HTTP method
+		m, ok := methods[r.Method+" "+req.route]
+		if !ok {
+			m, ok = methods[req.route] // of any HTTP method
 		}
-		if h == nil {
+		if !ok {
 			writeError(w, status.Errorf(codes.NotFound, "The requested URL %s %s was not found on this server.", r.Method, r.URL.Path))
 			return
 		}
-		answer, err := h(req)
+		var err error
+		if !m.anyQuery {
+			req.query, err = rest.Parameters(r.URL.Query(), m.query...)
+		}
+		var answer any
+		if err == nil {
+			answer, err = m.call(req)
+		}
 		if err != nil {
 			writeError(w, err)
 			return
@@ -53,11 +59,16 @@ func (s *Service) REST() http.Handler {
 type request struct {
 	*http.Request
 	name  string // of the resource, or of the parent of a collection
-	id    string // of a callback
+	id    string // of a callback or step entry
 	route string // such as executions/*:cancel, below the workflow
+	query map[string]string
 }
 
-type method func(request) (any, error)
+type method struct {
+	call     func(request) (any, error)
+	query    []string // names of parameters
+	anyQuery bool
+}
 
 // methods maps routes to methods.
 //
@@ -65,24 +76,27 @@ type method func(request) (any, error)
 // not in it.
 func (s *Service) methods() map[string]method {
 	return map[string]method{
-		"POST :triggerPubsubExecution":             s.restTrigger,
-		"POST executions":                          s.restCreate,
-		"GET executions":                           s.restList,
-		"GET executions/*":                         s.restGet,
-		"POST executions/*:cancel":                 s.restCancel,
-		"GET executions/*:exportData":              s.restExport,
-		"POST executions/*:deleteExecutionHistory": s.restDeleteHistory,
-		"GET executions/*/stepEntries":             s.restListSteps,
-		"GET executions/*/stepEntries/*":           s.restGetStep,
-		"GET executions/*/callbacks":               s.restListCallbacks,
-		"executions/*/callbacks/*":                 s.restSendCallback,
+		"POST :triggerPubsubExecution":             {call: s.restTrigger, anyQuery: true},
+		"POST executions":                          {call: s.restCreate},
+		"GET executions":                           {call: s.restList, query: []string{"filter", "orderBy", "pageSize", "pageToken", "view"}},
+		"GET executions/*":                         {call: s.restGet, query: []string{"view"}},
+		"POST executions/*:cancel":                 {call: s.restCancel},
+		"GET executions/*:exportData":              {call: s.restExport},
+		"POST executions/*:deleteExecutionHistory": {call: s.restDeleteHistory},
+		"GET executions/*/stepEntries":             {call: s.restListSteps, query: []string{"filter", "orderBy", "pageSize", "pageToken", "skip", "view"}},
+		"GET executions/*/stepEntries/*":           {call: s.restGetStep, query: []string{"view"}},
+		"GET executions/*/callbacks":               {call: s.restListCallbacks, query: []string{"pageSize", "pageToken"}},
+		"executions/*/callbacks/*":                 {call: s.restSendCallback, anyQuery: true},
 	}
 }
 
 // newRequest splits /v1/projects/P/locations/L/workflows/W/….
 func newRequest(r *http.Request) request {
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
-	path, verb, custom := strings.Cut(path, ":")
+	verb := ""
+	if i := strings.LastIndexByte(path, ':'); i > strings.LastIndexByte(path, '/') {
+		path, verb = path[:i], path[i:]
+	}
 	parts := strings.Split(path, "/")
 	var route []string
 	for i := 6; i < len(parts); i++ {
@@ -92,10 +106,7 @@ func newRequest(r *http.Request) request {
 			route = append(route, "*")
 		}
 	}
-	req := request{Request: r, name: path, route: strings.Join(route, "/")}
-	if custom {
-		req.route += ":" + verb
-	}
+	req := request{Request: r, name: path, route: strings.Join(route, "/") + verb}
 	switch {
 	case len(parts)%2 == 1: // a collection
 		req.name = strings.Join(parts[:len(parts)-1], "/")
@@ -105,16 +116,23 @@ func newRequest(r *http.Request) request {
 	return req
 }
 
+// answer is the REST form of an execution.
+func (r request) answer(rec record, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return rec.json(rest.EnumNumbers(r.URL.Query()))
+}
+
 func (s *Service) restTrigger(req request) (any, error) {
 	var push pubsubPush
 	if err := decodeBody(req, &push); err != nil {
 		return nil, err
 	}
-	rec, err := s.triggerPubsub(req.Context(), req.name, push)
-	if err != nil {
-		return nil, err
+	if push.Mode == "" {
+		push.Mode = req.URL.Query().Get("__GCP_CloudEventsMode") // so it is in the addresses to which Eventarc has messages pushed
 	}
-	return rec.json()
+	return req.answer(s.triggerPubsub(req.Context(), req.name, push))
 }
 
 func (s *Service) restCreate(req request) (any, error) {
@@ -122,11 +140,7 @@ func (s *Service) restCreate(req request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := s.create(req.Context(), req.name, asked)
-	if err != nil {
-		return nil, err
-	}
-	return rec.json()
+	return req.answer(s.create(req.Context(), req.name, asked))
 }
 
 func (s *Service) restGet(req request) (any, error) {
@@ -135,13 +149,10 @@ func (s *Service) restGet(req request) (any, error) {
 		return nil, err
 	}
 	rec, err := s.get(req.Context(), req.name)
-	if err != nil {
-		return nil, err
-	}
-	if view == executionspb.ExecutionView_BASIC {
+	if err == nil && view == executionspb.ExecutionView_BASIC {
 		rec = rec.basic()
 	}
-	return rec.json()
+	return req.answer(rec, err)
 }
 
 func (s *Service) restList(req request) (any, error) {
@@ -154,8 +165,8 @@ func (s *Service) restList(req request) (any, error) {
 		return nil, err
 	}
 	page, next, err := s.list(req.Context(), &executionspb.ListExecutionsRequest{
-		Parent: req.name, View: view, PageSize: int32(size),
-		PageToken: req.FormValue("pageToken"), Filter: req.FormValue("filter"), OrderBy: req.FormValue("orderBy"),
+		Parent: req.name, View: view, PageSize: size,
+		PageToken: req.query["pageToken"], Filter: req.query["filter"], OrderBy: req.query["orderBy"],
 	})
 	if err != nil {
 		return nil, err
@@ -165,7 +176,7 @@ func (s *Service) restList(req request) (any, error) {
 		NextPageToken string `json:"nextPageToken,omitempty"`
 	}{NextPageToken: next}
 	for _, rec := range page {
-		item, err := rec.json()
+		item, err := req.answer(rec, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -175,11 +186,7 @@ func (s *Service) restList(req request) (any, error) {
 }
 
 func (s *Service) restCancel(req request) (any, error) {
-	rec, err := s.cancel(req.Context(), req.name)
-	if err != nil {
-		return nil, err
-	}
-	return rec.json()
+	return req.answer(s.cancel(req.Context(), req.name))
 }
 
 // restExport answers {data}: the execution with its step entries, as JSON.
@@ -193,7 +200,7 @@ func (s *Service) restExport(req request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	execution, err := rec.json()
+	execution, err := rec.json(false)
 	if err != nil {
 		return nil, err
 	}
@@ -218,67 +225,10 @@ func (s *Service) restDeleteHistory(req request) (any, error) {
 		return nil, err
 	}
 	if !isFinal(rec.pb.State) {
-		return nil, status.Errorf(codes.FailedPrecondition, "execution %s has not ended: its state is %s", rec.pb.Name, rec.pb.State)
+		return nil, failedPrecondition(rec.pb.Name, "execution %s has not ended: its state is %s", rec.pb.Name, rec.pb.State)
 	}
-	err = s.writer.put(write{table: tableSteps, key: name.key() + "/", all: true})
-	if err == nil {
-		err = s.writer.sync()
-	}
-	if err != nil {
-		return nil, internal("delete history", err)
+	if err := s.writer.request(write{table: tableSteps, key: name.key() + "/", all: true})(); err != nil {
+		return nil, unwritten("delete history", err)
 	}
 	return struct{}{}, nil
-}
-
-func (s *Service) restListSteps(req request) (any, error) {
-	all, err := s.stepsFor(req, "workflows.stepEntries.list")
-	if err != nil {
-		return nil, err
-	}
-	size, err := intOf(req, "pageSize")
-	if err != nil {
-		return nil, err
-	}
-	skip, err := intOf(req, "skip")
-	if err != nil {
-		return nil, err
-	}
-	total := len(all)
-	page, next, err := listing.Page(all, listing.Query{
-		Parent: req.name, Filter: req.FormValue("filter"), OrderBy: req.FormValue("orderBy"),
-		PageToken: req.FormValue("pageToken"), PageSize: int32(size), Skip: skip, Default: 1000, Max: 1000,
-	}, stepEntry.fields)
-	return struct {
-		StepEntries   []stepEntry `json:"stepEntries,omitempty"`
-		NextPageToken string      `json:"nextPageToken,omitempty"`
-		TotalSize     int         `json:"totalSize,omitempty"`
-	}{page, next, total}, err
-}
-
-func (s *Service) restGetStep(req request) (any, error) {
-	all, err := s.stepsFor(req, "workflows.stepEntries.get")
-	if err != nil {
-		return nil, err
-	}
-	name := "/stepEntries/" + req.id
-	for _, e := range all {
-		if strings.HasSuffix(e.Name, name) {
-			return e, nil
-		}
-	}
-	return nil, notFound(req.name + name)
-}
-
-func (s *Service) stepsFor(req request, permission string) ([]stepEntry, error) {
-	name, err := s.parseExecution(req.name)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.opts.Auth.Require(req.Context(), permission, s.workflowName(name.workflow)); err != nil {
-		return nil, err
-	}
-	if _, err := s.record(name); err != nil {
-		return nil, err
-	}
-	return s.stepEntries(name)
 }

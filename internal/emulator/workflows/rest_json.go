@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
@@ -19,9 +20,20 @@ import (
 // executionFields are the fields of an execution that only the REST form has.
 // The service sets createTime.
 type executionFields struct {
-	CreateTime *time.Time `json:"createTime,omitempty"`
+	CreateTime *timestamp `json:"createTime,omitempty"`
 	History    string     `json:"executionHistoryLevel,omitempty"`
 	NoBacklog  bool       `json:"disableConcurrencyQuotaOverflowBuffering,omitempty"`
+}
+
+// timestamp is written as protobuf's JSON has it, with 0, 3, 6 or 9 digits of a
+// second, so that equal times look alike wherever they come from.
+type timestamp struct{ time.Time }
+
+// MarshalJSON implements json.Marshaler.
+func (t timestamp) MarshalJSON() ([]byte, error) {
+	text := t.UTC().Format(`"2006-01-02T15:04:05.000000000`)
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "000"), "000")
+	return []byte(strings.TrimSuffix(text, ".000") + `Z"`), nil
 }
 
 var executionFieldNames = []string{"createTime", "executionHistoryLevel", "disableConcurrencyQuotaOverflowBuffering"}
@@ -31,9 +43,10 @@ var historyLevels = map[string]bool{
 	"": true, "EXECUTION_HISTORY_LEVEL_UNSPECIFIED": true, "EXECUTION_HISTORY_BASIC": true, "EXECUTION_HISTORY_DETAILED": true,
 }
 
-// json returns the REST form of r; the BASIC view has the fields of gRPC only.
-func (r record) json() (map[string]json.RawMessage, error) {
-	message, err := protojson.Marshal(r.pb)
+// json returns the REST form of r, with enums by name or by number; the BASIC
+// view has the fields of gRPC only.
+func (r record) json(enumNumbers bool) (map[string]json.RawMessage, error) {
+	message, err := protojson.MarshalOptions{UseEnumNumbers: enumNumbers}.Marshal(r.pb)
 	if err != nil {
 		return nil, internal("encode execution", err)
 	}
@@ -44,8 +57,7 @@ func (r record) json() (map[string]json.RawMessage, error) {
 	if r.isBasic {
 		return object, nil
 	}
-	created := r.created.UTC()
-	extra, err := json.Marshal(executionFields{&created, r.history, r.noBacklog})
+	extra, err := json.Marshal(executionFields{&timestamp{r.created}, r.history, r.noBacklog})
 	if err == nil {
 		err = json.Unmarshal(extra, &object)
 	}
@@ -73,19 +85,15 @@ func decodeExecution(req request) (record, error) {
 	if err := recode(own, &extra); err != nil {
 		return record{}, invalidJSON(err)
 	}
-	message, err := json.Marshal(object)
-	if err != nil {
-		return record{}, invalidJSON(err)
-	}
-	rec := record{pb: &executionspb.Execution{}}
-	if err := rest.UnmarshalAt(message, rec.pb, "execution"); err != nil {
-		return record{}, err
-	}
+	rec := record{pb: &executionspb.Execution{}, history: extra.History, noBacklog: extra.NoBacklog}
 	if !historyLevels[extra.History] {
 		return record{}, invalid("execution.execution_history_level", "%q is not a level", extra.History)
 	}
-	rec.history, rec.noBacklog = extra.History, extra.NoBacklog
-	return rec, nil
+	others, err := json.Marshal(object)
+	if err != nil {
+		return record{}, invalidJSON(err)
+	}
+	return rec, rest.UnmarshalAt(others, rec.pb, "execution")
 }
 
 func recode(from, to any) error {
@@ -128,20 +136,16 @@ func invalidJSON(err error) error {
 }
 
 func viewOf(req request) (executionspb.ExecutionView, error) {
-	switch v := req.FormValue("view"); v {
-	case "":
-		return executionspb.ExecutionView_EXECUTION_VIEW_UNSPECIFIED, nil
-	default:
-		view, ok := executionspb.ExecutionView_value[v]
-		if !ok {
-			return 0, invalid("view", "%q is not EXECUTION_VIEW_UNSPECIFIED, BASIC or FULL", v)
-		}
-		return executionspb.ExecutionView(view), nil
+	v := req.query["view"]
+	view, ok := executionspb.ExecutionView_value[v]
+	if !ok && v != "" {
+		return 0, invalid("view", "%q is not EXECUTION_VIEW_UNSPECIFIED, BASIC or FULL", v)
 	}
+	return executionspb.ExecutionView(view), nil
 }
 
-func intOf(req request, key string) (int, error) {
-	v := req.FormValue(key)
+func intOf(req request, key string) (int32, error) {
+	v := req.query[key]
 	if v == "" {
 		return 0, nil
 	}
@@ -149,5 +153,5 @@ func intOf(req request, key string) (int, error) {
 	if err != nil {
 		return 0, invalid(key, "%q is not a whole number", v)
 	}
-	return int(n), nil
+	return int32(n), nil
 }

@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
-	workflowspb "cloud.google.com/go/workflows/apiv1/workflowspb"
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/kakehi/kakehi/internal/emulator/store"
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/stub"
 	"github.com/kakehi/kakehi/internal/value"
@@ -32,27 +29,31 @@ var (
 type run struct {
 	svc      *Service
 	name     executionName
-	revision *workflowspb.Workflow // the one it is pinned to
-	replay   []interp.Entry        // what an earlier process journaled
+	revision *revision // the one it is pinned to
 	feed     *feed
 	life     context.Context
 	end      context.CancelCauseFunc
 	done     chan struct{} // closed once the end is stored, or the run stopped
 
-	mu     sync.Mutex
-	rec    record
-	steps  steps
-	live   *interp.Execution // nil while queued
-	ending bool              // the end is being stored: the record must not be written any more
+	replay    []interp.Entry // what an earlier process journaled
+	journaled []string       // keys of all entries; the scheduler's while it runs
+
+	mu      sync.Mutex
+	rec     record
+	history history
+	live    *interp.Execution // nil while queued
+	queued  bool              // it waits for a place; guarded by Service.mu
+	ending  bool              // the end is being stored: the record must not be written any more
 }
 
-func (s *Service) newRun(rec record, revision *workflowspb.Workflow) *run {
+func (s *Service) newRun(rec record, revision *revision) *run {
 	life, end := context.WithCancelCause(context.Background())
-	return &run{
+	r := &run{
 		svc: s, name: rec.name, revision: revision, rec: rec,
 		feed: newFeed(), life: life, end: end, done: make(chan struct{}),
-		steps: steps{},
 	}
+	r.history.detailed = r.detailed()
+	return r
 }
 
 // stop ends the run's life, but not the execution.
@@ -103,7 +104,7 @@ func (r *run) execute() {
 }
 
 func (r *run) outcome() interp.Outcome {
-	program, err := r.svc.program(r.name.workflow, r.revision.RevisionId, r.revision.GetSourceContents())
+	program, err := r.revision.program()
 	if err != nil {
 		return failure(fmt.Sprintf("the workflow cannot be built any more: %v", err))
 	}
@@ -115,6 +116,7 @@ func (r *run) outcome() interp.Outcome {
 	}
 	cfg := r.config()
 	recording := r.record(&cfg, argument)
+	r.replay = nil // the engine has it
 	live := program.Start(r.life, argument, cfg)
 	r.mu.Lock()
 	r.live = live
@@ -137,14 +139,14 @@ func failure(message string) interp.Outcome {
 func (r *run) config() interp.Config {
 	cfg := interp.Config{
 		HTTP:        r.svc.opts.Transport,
-		Tokens:      identity{r.svc.opts.Auth, email(r.revision)},
+		Tokens:      identity{r.svc.opts.Auth, email(r.revision.pb)},
 		Env:         r.env(),
 		Journal:     journal{r},
 		Replay:      r.replay,
 		CallbackURL: r.callbackURL,
 		Log:         r.onLog,
 		OnStep:      r.onStep,
-		Variables:   r.detailed(),
+		Variables:   r.history.detailed,
 	}
 	if stubs := r.svc.opts.Stubs; len(stubs) > 0 {
 		cfg.Stubs = stub.NewSet(stubs...)
@@ -156,7 +158,7 @@ func (r *run) config() interp.Config {
 //
 // Source: cloud.google.com/workflows/docs/reference/environment-variables.
 func (r *run) env() map[string]string {
-	env := maps.Clone(r.revision.UserEnvVars)
+	env := maps.Clone(r.revision.pb.UserEnvVars)
 	if env == nil {
 		env = map[string]string{}
 	}
@@ -166,8 +168,8 @@ func (r *run) env() map[string]string {
 		"GOOGLE_CLOUD_LOCATION":              r.name.workflow.region,
 		"GOOGLE_CLOUD_WORKFLOW_ID":           r.name.workflow.id,
 		"GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID": r.name.id,
-		"GOOGLE_CLOUD_WORKFLOW_REVISION_ID":  r.revision.RevisionId,
-		"GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME":  email(r.revision),
+		"GOOGLE_CLOUD_WORKFLOW_REVISION_ID":  r.revision.pb.RevisionId,
+		"GOOGLE_CLOUD_SERVICE_ACCOUNT_NAME":  email(r.revision.pb),
 	})
 	return env
 }
@@ -178,12 +180,13 @@ func (r *run) detailed() bool {
 	if r.rec.history != "" {
 		return r.rec.history == detailed
 	}
-	return r.revision.ExecutionHistoryLevel.String() == detailed
+	return r.revision.pb.ExecutionHistoryLevel.String() == detailed
 }
 
 // finish stores the end of the execution and forgets its journal. Nobody sees
 // the end before it is on disk.
 func (r *run) finish(o interp.Outcome) error {
+	w := r.svc.writer
 	r.mu.Lock()
 	end := r.rec
 	end.pb = ended(r.rec.pb, o)
@@ -191,13 +194,12 @@ func (r *run) finish(o interp.Outcome) error {
 	put, err := end.write()
 	if err == nil {
 		r.ending = true
-		err = r.svc.writer.put(put,
-			write{table: tableUnfinished, key: r.name.key()},
-			write{table: tableJournal, key: r.name.key() + "/", all: true})
+		writes := append(r.history.store(r.name), put, write{table: tableUnfinished, key: end.key()})
+		err = w.put(writes...)
 	}
 	r.mu.Unlock()
 	if err == nil {
-		err = r.svc.writer.sync()
+		err = w.sync()
 	}
 	if err != nil {
 		return fmt.Errorf("store the end of execution %s: %w", r.name.id, err)
@@ -207,7 +209,10 @@ func (r *run) finish(o interp.Outcome) error {
 	r.mu.Unlock()
 	r.logState()
 	r.feed.add(Event{Execution: r.snapshot().pb})
-	return nil
+	if err := r.svc.forgetJournal(r.journaled); !errors.Is(err, errWriterClosed) {
+		return err
+	}
+	return nil // the next process forgets it
 }
 
 // ended returns a copy of the message with the outcome.
@@ -257,34 +262,27 @@ func (r *run) onStep(e interp.StepEvent) {
 		return
 	}
 	r.mu.Lock()
-	entry := r.steps.on(e)
+	r.history.on(e)
+	var block []write
+	if r.history.full() {
+		block = r.history.store(r.name)
+	}
 	r.mu.Unlock()
-	data, err := entry.encode()
-	if err == nil {
-		err = r.svc.writer.put(write{table: tableSteps, key: stepKey(r.name, e.ID), value: data})
+	if len(block) > 0 {
+		r.svc.writer.room()
+		if err := r.svc.writer.put(block...); err != nil && !errors.Is(err, errWriterClosed) {
+			r.svc.opts.report(fmt.Errorf("step history of execution %s: %w", r.name.id, err))
+		}
 	}
-	if err != nil && !errors.Is(err, errWriterClosed) {
-		r.svc.opts.report(fmt.Errorf("step history of execution %s: %w", r.name.id, err))
-	}
-	e.Variables = nil // it must not be called later
-	r.feed.add(Event{Step: &e})
 	r.logCall(e)
 }
 
-// journal stores the effects of an execution. Once the life ended it takes no
-// more: what a cancelled request seems to have brought must not be replayed.
-type journal struct{ r *run }
-
-func (j journal) Append(e interp.Entry) error {
-	if err := j.r.stopped(); err != nil {
-		return err
-	}
-	return j.r.svc.writer.put(write{
-		table: tableJournal, key: j.r.name.key() + "/" + store.Key(uint64(e.Seq)), value: slices.Clone(e.Data),
-	})
+// unstoredSteps are the step entries that are not in the database.
+func (r *run) unstoredSteps() ([]stepEntry, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.history.entries(nil)
 }
-
-func (j journal) Sync() error { return j.r.svc.writer.sync() }
 
 // identity mints tokens of a workflow's service account.
 type identity struct {

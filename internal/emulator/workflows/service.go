@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/iam/admin/apiv1/adminpb"
@@ -89,21 +90,25 @@ type Service struct {
 	workflowspb.UnimplementedWorkflowsServer
 	executionspb.UnimplementedExecutionsServer
 
-	opts     Options
-	quotas   quotas
-	writer   *writer
-	programs *programs
+	opts      Options
+	quotas    quotas
+	writer    *writer
+	revisions *revisions
 
 	// deploying serialises changes of workflows, which read before they write;
 	// executions are created under its read lock.
 	deploying sync.RWMutex
 
-	mu     sync.Mutex
-	closed bool
-	runs   map[string]*run // by key: all that have not ended
-	queue  []*run          // waiting for the quota, first come first served
-	active int
-	ended  sync.WaitGroup
+	lastEntry atomic.Uint64 // the number of the newest journal entry
+	left      []*run        // what waits for Resume
+
+	mu      sync.Mutex
+	closed  bool
+	runs    map[string]*run // by key: all that have not ended
+	queue   []*run          // first come first served; those not queued any more are passed over
+	waiting int             // of runs, those that have no place yet
+	active  int
+	ended   sync.WaitGroup
 }
 
 // New opens the service. Executions that an earlier process left unfinished
@@ -128,17 +133,21 @@ func New(o Options) (*Service, error) {
 	if o.DefaultServiceAccount == "" {
 		o.DefaultServiceAccount = o.Number + "-compute@developer.gserviceaccount.com"
 	}
-	return &Service{
-		opts:     o,
-		quotas:   q,
-		writer:   newWriter(o.commit, flushInterval, o.report),
-		programs: newPrograms(),
-		runs:     map[string]*run{},
-	}, nil
+	s := &Service{
+		opts:      o,
+		quotas:    q,
+		writer:    newWriter(o.commit, flushInterval, o.report),
+		revisions: newRevisions(o.Stubs),
+		runs:      map[string]*run{},
+	}
+	if err := s.takeUp(); err != nil {
+		return nil, errors.Join(fmt.Errorf("take up executions: %w", err), s.writer.close())
+	}
+	return s, nil
 }
 
-// flushInterval bounds how much step history a crash can lose; the journal,
-// which decides what is repeated, is never behind.
+// flushInterval bounds how long what nobody waits for stays in memory. The
+// journal, which decides what is repeated, is never behind.
 const flushInterval = 200 * time.Millisecond
 
 // Register adds both gRPC services.

@@ -38,7 +38,7 @@ const (
 
 // cloud is one process of the embedded cloud, with Google's clients.
 type cloud struct {
-	t    *testing.T
+	t    testing.TB
 	svc  *Service
 	db   *store.DB
 	auth *iam.Authority
@@ -68,7 +68,7 @@ func (r *recorder) all() []*loggingpb.LogEntry {
 }
 
 // boot starts a process on a data directory.
-func boot(t *testing.T, dir string, transport http.RoundTripper, change ...func(*Options)) *cloud {
+func boot(t testing.TB, dir string, transport http.RoundTripper, change ...func(*Options)) *cloud {
 	t.Helper()
 	db, err := store.Open(dir)
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *cloud) crash() {
 	c.stop()
 }
 
-func serve(t *testing.T, server *grpc.Server) *grpc.ClientConn {
+func serve(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 	t.Helper()
 	l := bufconn.Listen(1 << 20)
 	go func() { _ = server.Serve(l) }()
@@ -165,6 +165,11 @@ func asCaller(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h grpc.Unar
 		member = md.Get("x-member")[0]
 	}
 	return h(iam.WithPrincipal(ctx, iam.Principal{Member: member}), req)
+}
+
+// developer is the context of a call by the developer, without a connection.
+func developer() context.Context {
+	return iam.WithPrincipal(context.Background(), iam.Principal{Member: iam.Developer})
 }
 
 func as(member string) context.Context {
@@ -241,6 +246,25 @@ func (c *cloud) wait(name string, states ...executionspb.Execution_State) *execu
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// awaitStep waits until an execution is at a step.
+func (c *cloud) awaitStep(name, step string) {
+	c.t.Helper()
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		e, err := c.ex.GetExecution(context.Background(), &executionspb.GetExecutionRequest{Name: name})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, at := range e.Status.GetCurrentSteps() {
+			if at.Step == step {
+				return
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	c.t.Fatalf("%s does not come to %s", name, step)
 }
 
 // run executes and waits for the end.

@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
+	workflowspb "cloud.google.com/go/workflows/apiv1/workflowspb"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -86,44 +88,58 @@ func writeMessage(b *strings.Builder, lines []string, d diag.Diagnostic) {
 	}
 }
 
-// programs keeps prepared revisions.
-type programs struct {
-	mu sync.Mutex
-	m  map[string]*interp.Program
+// revisions keeps the revisions that were used last, so that the executions of
+// one share its source and its program.
+type revisions struct {
+	stubs []*stub.File
+	mu    sync.Mutex
+	m     map[string]*revision // by region/workflow/revision
 }
 
-// maxPrograms bounds the memory of prepared revisions.
-const maxPrograms = 64
+// revision is a revision of a workflow, ready to run.
+type revision struct {
+	pb      *workflowspb.Workflow
+	program func() (*interp.Program, error) // compiles once
+}
 
-func newPrograms() *programs { return &programs{m: map[string]*interp.Program{}} }
+// maxRevisions bounds the memory of revisions that nothing runs.
+const maxRevisions = 64
 
-func (p *programs) put(w workflowName, revision string, program *interp.Program) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for key := range p.m {
-		if len(p.m) < maxPrograms {
+func newRevisions(stubs []*stub.File) *revisions {
+	return &revisions{stubs: stubs, m: map[string]*revision{}}
+}
+
+func newRevision(pb *workflowspb.Workflow, stubs []*stub.File) *revision {
+	return &revision{pb, sync.OnceValues(func() (*interp.Program, error) { return compile(pb.GetSourceContents(), stubs) })}
+}
+
+// share returns the kept revision of a workflow, or keeps and returns what read
+// gives.
+func (c *revisions) share(w workflowName, id string, read func() (*workflowspb.Workflow, error)) (*revision, error) {
+	key := w.prefix() + id
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.m[key]; r != nil {
+		return r, nil
+	}
+	pb, err := read()
+	if err != nil {
+		return nil, err
+	}
+	for other := range c.m {
+		if len(c.m) < maxRevisions {
 			break
 		}
-		delete(p.m, key) // any: it can be prepared again
+		delete(c.m, other) // any: it can be read again
 	}
-	p.m[w.prefix()+revision] = program
+	c.m[key] = newRevision(pb, c.stubs)
+	return c.m[key], nil
 }
 
-func (p *programs) get(w workflowName, revision string) (*interp.Program, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	program, ok := p.m[w.prefix()+revision]
-	return program, ok
-}
-
-// program returns a revision ready to run.
-func (s *Service) program(w workflowName, revision, source string) (*interp.Program, error) {
-	if program, ok := s.programs.get(w, revision); ok {
-		return program, nil
-	}
-	program, err := compile(source, s.opts.Stubs)
-	if err == nil {
-		s.programs.put(w, revision, program)
-	}
-	return program, err
+// forget drops the revisions of a workflow. Those of another by its name may
+// have the same ids.
+func (c *revisions) forget(w workflowName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.m, func(key string, _ *revision) bool { return strings.HasPrefix(key, w.prefix()) })
 }

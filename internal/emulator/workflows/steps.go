@@ -1,26 +1,25 @@
 package workflows
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
+	"slices"
 	"strconv"
-	"time"
 
 	"github.com/kakehi/kakehi/internal/emulator/listing"
 	"github.com/kakehi/kakehi/internal/emulator/store"
 	"github.com/kakehi/kakehi/internal/interp"
-	"github.com/kakehi/kakehi/internal/value"
 )
 
-// stepEntry is a step entry as the REST API has it, and as it is stored; Name
-// and the links to other entries are filled in when it is read.
+// stepEntry is a step entry as the REST API has it; Name and the links to other
+// entries are filled in when it is read.
 //
 // Source: discovery document of workflowexecutions v1, StepEntry.
 type stepEntry struct {
 	Name       string         `json:"name,omitempty"`
 	EntryID    int64          `json:"entryId,string"`
-	CreateTime time.Time      `json:"createTime"`
-	UpdateTime time.Time      `json:"updateTime"`
+	CreateTime timestamp      `json:"createTime"`
+	UpdateTime timestamp      `json:"updateTime"`
 	Routine    string         `json:"routine"`
 	Step       string         `json:"step"`
 	StepType   string         `json:"stepType"`
@@ -45,20 +44,14 @@ type stepNavigation struct {
 }
 
 type stepMetadata struct {
-	ProgressType   string `json:"progressType,omitempty"`
-	ProgressNumber int64  `json:"progressNumber,string,omitempty"`
-	ThreadID       string `json:"threadId,omitempty"`
+	ProgressType      string `json:"progressType,omitempty"`
+	ProgressNumber    int64  `json:"progressNumber,string,omitempty"`
+	ExpectedIteration int64  `json:"expectedIteration,string,omitempty"`
+	ThreadID          string `json:"threadId,omitempty"`
 }
 
 type stepVariables struct {
 	Variables json.RawMessage `json:"variables"`
-}
-
-func (e stepEntry) encode() ([]byte, error) { return json.Marshal(e) }
-
-// stepKey is where an entry is stored.
-func stepKey(name executionName, id int64) string {
-	return name.key() + "/" + store.Key(uint64(id))
 }
 
 // progressTypes says what the number of an iteration counts.
@@ -66,86 +59,75 @@ var progressTypes = map[string]string{
 	"STEP_FOR_ITERATION":         "PROGRESS_TYPE_FOR",
 	"STEP_CONDITION":             "PROGRESS_TYPE_SWITCH",
 	"STEP_TRY":                   "PROGRESS_TYPE_RETRY",
-	"STEP_PARALLEL_FOR":          "PROGRESS_TYPE_PARALLEL_FOR",
 	"STEP_PARALLEL_BRANCH_ENTRY": "PROGRESS_TYPE_PARALLEL_BRANCH",
 }
 
-// steps holds the entries of the steps that are being executed.
-type steps map[int64]stepEntry
-
-// on takes an event and returns the entry as it is now.
-func (s steps) on(e interp.StepEvent) stepEntry {
-	entry, began := s[e.ID]
-	if !began {
-		entry = newStepEntry(e)
-	}
-	entry.State, entry.UpdateTime = string(e.State), e.Time
-	if e.Exception != nil {
-		entry.Exception = &stepException{Payload: string(value.MustJSON(e.Exception))}
-	}
-	if e.Variables != nil {
-		entry.Variables = &stepVariables{Variables: value.MustJSON(e.Variables())}
-	}
-	if e.State == interp.StepRunning {
-		s[e.ID] = entry
-	} else {
-		delete(s, e.ID)
-	}
-	return entry
-}
-
-func newStepEntry(e interp.StepEvent) stepEntry {
+// newStepEntry makes the entry of a step that begins; parentType is the type of
+// the step around it. As the service has it, only a detailed history tells the
+// expected number of iterations.
+func newStepEntry(e interp.StepEvent, parentType string, detailed bool) stepEntry {
 	entry := stepEntry{
-		EntryID: e.ID, CreateTime: e.Time, Routine: e.Routine, Step: e.Step, StepType: e.Type,
+		EntryID: e.ID, CreateTime: timestamp{e.Time}, Routine: e.Routine, Step: e.Step, StepType: e.Type,
 		Navigation: stepNavigation{Parent: e.Parent},
 	}
-	if e.Iteration != 0 || e.Thread != "" {
-		entry.Metadata = &stepMetadata{ProgressNumber: e.Iteration, ThreadID: e.Thread}
-		if e.Iteration != 0 {
-			entry.Metadata.ProgressType = progressTypes[e.Type]
+	m := stepMetadata{ProgressNumber: e.Iteration, ThreadID: e.Thread}
+	if e.Iteration != 0 {
+		m.ProgressType = progressTypes[e.Type]
+		if parentType == "STEP_PARALLEL_FOR" {
+			m.ProgressType = "PROGRESS_TYPE_PARALLEL_FOR"
 		}
 	}
+	if detailed {
+		m.ExpectedIteration = e.Expected
+	}
+	if m != (stepMetadata{}) {
+		entry.Metadata = &m
+	}
 	return entry
-}
-
-// event is the entry as the event of its end.
-func (e stepEntry) event() *interp.StepEvent {
-	event := &interp.StepEvent{
-		ID: e.EntryID, Parent: e.Navigation.Parent, Time: e.UpdateTime, Routine: e.Routine,
-		Step: e.Step, Type: e.StepType, State: interp.StepState(e.State),
-	}
-	if e.Metadata != nil {
-		event.Thread, event.Iteration = e.Metadata.ThreadID, e.Metadata.ProgressNumber
-	}
-	return event
 }
 
 // stepEntries returns all step entries of an execution with their links.
 func (s *Service) stepEntries(name executionName) ([]stepEntry, error) {
-	if s.run(name) != nil {
-		if err := s.writer.sync(); err != nil {
-			return nil, internal("write step entries", err)
+	all, err := s.readSteps(name)
+	if err != nil {
+		return nil, err
+	}
+	prefix := s.executionName(name) + "/stepEntries/"
+	for i := range all {
+		all[i].Name = prefix + strconv.FormatInt(all[i].EntryID, 10)
+	}
+	link(all)
+	return all, nil
+}
+
+// readSteps returns the step entries by their ids.
+func (s *Service) readSteps(name executionName) ([]stepEntry, error) {
+	var unstored []stepEntry
+	if r := s.run(name); r != nil {
+		var err error
+		if unstored, err = r.unstoredSteps(); err != nil {
+			return nil, internal("read step entries", err)
+		}
+		// A block may be between memory and database.
+		if err := s.writer.request()(); err != nil {
+			return nil, unwritten("write step entries", err)
 		}
 	}
 	var all []stepEntry
 	var damaged error
 	err := s.opts.DB.View(func(tx *store.Tx) error {
 		tx.Scan(tableSteps, name.key()+"/", func(_ string, v []byte) bool {
-			var e stepEntry
-			if damaged = json.Unmarshal(v, &e); damaged != nil {
-				return false
-			}
-			e.Name = fmt.Sprintf("%s/stepEntries/%d", s.executionName(name), e.EntryID)
-			all = append(all, e)
-			return true
+			all, damaged = decodeSteps(all, v)
+			return damaged == nil
 		})
 		return damaged
 	})
 	if err != nil {
 		return nil, internal("read step entries", err)
 	}
-	link(all)
-	return all, nil
+	all = append(all, unstored...) // after those that were stored meanwhile
+	slices.SortStableFunc(all, func(a, b stepEntry) int { return cmp.Compare(a.EntryID, b.EntryID) })
+	return slices.CompactFunc(all, func(a, b stepEntry) bool { return a.EntryID == b.EntryID }), nil
 }
 
 // link sets children, previous and next from the parents.
@@ -184,9 +166,9 @@ func (e stepEntry) fields() listing.Fields {
 		case "entryId":
 			return e.EntryID, true
 		case "createTime":
-			return e.CreateTime, true
+			return e.CreateTime.Time, true
 		case "updateTime":
-			return e.UpdateTime, true
+			return e.UpdateTime.Time, true
 		case "routine":
 			return e.Routine, true
 		case "step":

@@ -8,6 +8,9 @@ import (
 	"unicode/utf8"
 
 	workflowspb "cloud.google.com/go/workflows/apiv1/workflowspb"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/kakehi/kakehi/internal/lazyregexp"
 )
 
 // validate checks all of w but its source, and gives the service account its
@@ -24,6 +27,12 @@ func (s *Service) validate(w *workflowspb.Workflow) error {
 		return invalid("workflow.source_contents", "is not UTF-8")
 	case utf8.RuneCountInString(w.Description) > q.DescriptionChars:
 		return invalid("workflow.description", "has more than %d characters", q.DescriptionChars)
+	case w.CryptoKeyName != "" && !cryptoKey.MatchString(w.CryptoKeyName):
+		return invalid("workflow.crypto_key_name", "%q is not projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY", w.CryptoKeyName)
+	case !known(w.CallLogLevel):
+		return invalid("workflow.call_log_level", "%d is not a level", w.CallLogLevel)
+	case !known(w.ExecutionHistoryLevel):
+		return invalid("workflow.execution_history_level", "%d is not a level", w.ExecutionHistoryLevel)
 	}
 	if err := q.checkLabels("workflow.labels", w.Labels); err != nil {
 		return err
@@ -37,6 +46,15 @@ func (s *Service) validate(w *workflowspb.Workflow) error {
 	}
 	w.ServiceAccount = account
 	return nil
+}
+
+// cryptoKey is the form of a key's name; the project may be left out. The
+// embedded cloud has no Cloud KMS: it keeps the name and encrypts nothing.
+var cryptoKey = lazyregexp.New(`^(projects/[^/]+/)?locations/[^/]+/keyRings/[A-Za-z0-9_-]+/cryptoKeys/[A-Za-z0-9_-]+$`)
+
+// known reports whether an enum has one of its values.
+func known(e protoreflect.Enum) bool {
+	return e.Descriptor().Values().ByNumber(e.Number()) != nil
 }
 
 func (q quotas) checkLabels(field string, labels map[string]string) error {

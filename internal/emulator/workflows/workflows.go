@@ -129,7 +129,7 @@ func (s *Service) scanWorkflows(table, prefix string) ([]*workflowspb.Workflow, 
 func workflowFields(w *workflowspb.Workflow) listing.Fields {
 	return func(path []string) (any, bool) {
 		if len(path) == 2 && path[0] == "labels" {
-			v, ok := w.Labels[path[1]]
+			v, ok := w.GetLabels()[path[1]]
 			return unset(v, !ok), true
 		}
 		if len(path) != 1 {
@@ -137,23 +137,29 @@ func workflowFields(w *workflowspb.Workflow) listing.Fields {
 		}
 		switch snake(path[0]) {
 		case "name":
-			return w.Name, true
+			return w.GetName(), true
 		case "description":
-			return w.Description, true
+			return w.GetDescription(), true
 		case "state":
-			return w.State.String(), true
+			return w.GetState().String(), true
 		case "revision_id":
-			return w.RevisionId, true
+			return w.GetRevisionId(), true
 		case "service_account":
-			return w.ServiceAccount, true
+			return w.GetServiceAccount(), true
 		case "create_time":
-			return timeValue(w.CreateTime), true
+			return timeValue(w.GetCreateTime()), true
 		case "update_time":
-			return timeValue(w.UpdateTime), true
+			return timeValue(w.GetUpdateTime()), true
 		case "revision_create_time":
-			return timeValue(w.RevisionCreateTime), true
+			return timeValue(w.GetRevisionCreateTime()), true
 		case "labels":
-			return w.Labels, true
+			return w.GetLabels(), true
+		case "crypto_key_name":
+			return w.GetCryptoKeyName(), true
+		case "call_log_level":
+			return w.GetCallLogLevel().String(), true
+		case "execution_history_level":
+			return w.GetExecutionHistoryLevel().String(), true
 		}
 		return nil, false
 	}

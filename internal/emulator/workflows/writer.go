@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,11 +20,12 @@ type writer struct {
 
 	mu        sync.Mutex
 	committed sync.Cond
-	pending   []write
-	queued    int  // writes ever queued
-	flushed   int  // of them, on disk
-	closed    bool // nothing more may be queued
-	ended     bool // nothing more will be flushed
+	pending   []group
+	writes    int   // in pending
+	queued    int64 // groups ever queued
+	flushed   int64 // the last of them that is on disk, as are all before it
+	closed    bool  // nothing more may be queued
+	ended     bool  // nothing more will be flushed
 
 	wake    chan struct{} // somebody waits for the disk
 	timer   *time.Timer   // runs while there are only writes that nobody waits for
@@ -39,9 +41,20 @@ type write struct {
 	all        bool
 }
 
+// group is written as a whole.
+type group struct {
+	number int64
+	writes []write
+	// refused, if not nil, gets the outcome. Such a group is given up when it
+	// cannot be written; others wait, say for room on the disk.
+	refused chan error
+}
+
 const (
 	// maxPending bounds the memory of writes that nobody waits for.
-	maxPending    = 4096
+	maxPending = 1 << 13
+	// maxBatch bounds the time of a transaction.
+	maxBatch      = 1 << 13
 	retryInterval = time.Second
 )
 
@@ -60,7 +73,20 @@ func newWriter(update func(func(*store.Tx) error) error, interval time.Duration,
 }
 
 // put queues writes. A crash loses them unless sync returned since.
-func (w *writer) put(writes ...write) error {
+func (w *writer) put(writes ...write) error { return w.queue(group{writes: writes}) }
+
+// request queues writes that are worth nothing later: the returned function
+// waits until they are on disk or cannot be written.
+func (w *writer) request(writes ...write) (wait func() error) {
+	outcome := make(chan error, 1)
+	if err := w.queue(group{writes: writes, refused: outcome}); err != nil {
+		return func() error { return err }
+	}
+	w.hurry()
+	return func() error { return <-outcome }
+}
+
+func (w *writer) queue(g group) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
@@ -69,9 +95,11 @@ func (w *writer) put(writes ...write) error {
 	if len(w.pending) == 0 {
 		w.timer.Reset(w.interval)
 	}
-	w.pending = append(w.pending, writes...)
-	w.queued += len(writes)
-	if len(w.pending) > maxPending {
+	w.queued++
+	g.number = w.queued
+	w.pending = append(w.pending, g)
+	w.writes += len(g.writes)
+	if w.writes > maxPending {
 		w.hurry()
 	}
 	return nil
@@ -90,6 +118,15 @@ func (w *writer) sync() error {
 		return errWriterClosed
 	}
 	return nil
+}
+
+// room waits while far more is pending than the disk takes at once.
+func (w *writer) room() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.writes > 4*maxPending && !w.ended {
+		w.committed.Wait()
+	}
 }
 
 func (w *writer) hurry() {
@@ -115,12 +152,7 @@ func (w *writer) loop() {
 		case <-w.wake:
 		case <-w.timer.C:
 		case <-w.closing:
-			err := w.flush()
-			w.mu.Lock()
-			w.ended = true
-			w.committed.Broadcast()
-			w.mu.Unlock()
-			w.result <- err
+			w.result <- w.end()
 			return
 		}
 		if err := w.flush(); err != nil {
@@ -130,35 +162,81 @@ func (w *writer) loop() {
 	}
 }
 
-// flush commits what is queued. What cannot be written stays queued, so that
-// executions wait for, say, room on the disk instead of losing their journal.
-func (w *writer) flush() error {
-	w.mu.Lock()
-	batch, upTo := w.pending, w.queued
-	w.pending = nil
-	w.mu.Unlock()
-
-	err := w.commit(batch)
-
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err != nil {
-		w.pending = append(batch, w.pending...)
-		return err
+// end flushes all there is, if it can be written.
+func (w *writer) end() error {
+	for {
+		err := w.flush()
+		w.mu.Lock()
+		if err != nil || len(w.pending) == 0 {
+			w.ended = true
+			w.committed.Broadcast()
+			w.mu.Unlock()
+			return err
+		}
+		w.mu.Unlock()
 	}
-	w.flushed = upTo
-	w.committed.Broadcast()
-	return nil
 }
 
-func (w *writer) commit(batch []write) error {
+// flush commits what is queued, or as much of it as one transaction takes. What
+// cannot be written and is no request stays queued, so that executions wait
+// for, say, room on the disk instead of losing their journal.
+func (w *writer) flush() error {
+	batch := w.take()
 	if len(batch) == 0 {
 		return nil
 	}
+	err := w.commit(batch)
+	for _, g := range batch {
+		if g.refused != nil {
+			g.refused <- err
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		batch = slices.DeleteFunc(batch, func(g group) bool { return g.refused != nil })
+		w.pending = append(batch, w.pending...)
+		w.count()
+		return err
+	}
+	w.flushed = batch[len(batch)-1].number
+	w.committed.Broadcast()
+	if len(w.pending) > 0 {
+		w.hurry()
+	}
+	return nil
+}
+
+// take removes the next batch from what is pending.
+func (w *writer) take() []group {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, writes := 0, 0
+	for n < len(w.pending) && (n == 0 || writes+len(w.pending[n].writes) <= maxBatch) {
+		writes += len(w.pending[n].writes)
+		n++
+	}
+	batch := w.pending[:n:n]
+	w.pending = w.pending[n:]
+	w.count()
+	return batch
+}
+
+// count brings writes up to date. The caller holds w.mu.
+func (w *writer) count() {
+	w.writes = 0
+	for _, g := range w.pending {
+		w.writes += len(g.writes)
+	}
+}
+
+func (w *writer) commit(batch []group) error {
 	err := w.update(func(tx *store.Tx) error {
-		for _, x := range batch {
-			if err := x.apply(tx); err != nil {
-				return err
+		for _, g := range batch {
+			for _, x := range g.writes {
+				if err := x.apply(tx); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -174,7 +252,7 @@ func (x write) apply(tx *store.Tx) error {
 	case x.value != nil:
 		return tx.Put(x.table, x.key, x.value)
 	case x.all:
-		return deletePrefix(tx, x.table, x.key)
+		return tx.DeletePrefix(x.table, x.key)
 	}
 	return tx.Delete(x.table, x.key)
 }
