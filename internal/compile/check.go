@@ -138,7 +138,11 @@ func (c *compiler) checkPlaceholders(t *pipeline.Task, k *pipeline.Job) {
 				c.manyPlaceholders = true
 			}
 			if !slices.Contains(known, found) {
-				c.errorf(v.Pos(), "unknown-placeholder", diag.DidYouMean(found, known), "the task %s has nothing for the placeholder %s", t.Name, found)
+				hint := diag.DidYouMean(found, known)
+				if hint == "" {
+					hint = "it has " + strings.Join(known, ", ")
+				}
+				c.errorf(v.Pos(), "unknown-placeholder", hint, "the task %s has nothing for the placeholder %s", t.Name, found)
 			}
 		}
 	}
