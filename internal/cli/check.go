@@ -50,11 +50,14 @@ func (a *app) checkCommand() *cobra.Command {
 // reading it.
 func checkFile(file string) (diag.List, error) {
 	src, err := readSource(file)
+	if list, ok := diag.From(err); ok {
+		return list, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	switch kindOf(src) {
-	case kindWorkflow:
+	case kindWorkflow, kindUnknown:
 		f, err := workflow.Parse(file, src)
 		if err != nil {
 			return asList(file, err), nil
