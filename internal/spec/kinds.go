@@ -20,7 +20,7 @@ func kindFields() []field[taskDraft] {
 					t.Kind = &pipeline.Function{At: n.at, Name: r.identifier(n, "a function")}
 				}
 			}},
-		{key: "http", doc: "A request to any URL. Each output is the field of its name in the JSON answer.", schema: either(stringSchema(), ref("http")),
+		{key: "http", doc: "A request to any URL. Each output is the field of its name in the JSON answer.", schema: either(urlSchema(), ref("http")),
 			read: func(r *reader, n *node, t *taskDraft) { t.Kind = r.http(n) }},
 		{key: "job", doc: "A Vertex AI CustomJob.", schema: ref("job"),
 			read: func(r *reader, n *node, t *taskDraft) { r.job(n, t) }},
@@ -35,9 +35,9 @@ func kindFields() []field[taskDraft] {
 				t.rollout = &pipeline.Rollout{At: n.at}
 				rolloutObject().read(r, n, t.rollout)
 			}},
-		{key: "pipeline", doc: "Another pipeline: its file, such as ./other.yaml, or the pipeline itself.", schema: either(stringSchema(), ref("pipeline")),
+		{key: "pipeline", doc: "Another pipeline: its file, such as ./other.yaml, or the pipeline itself.", schema: either(pattern(`^\.\.?/`), ref("pipeline")),
 			read: func(r *reader, n *node, t *taskDraft) { r.sub(n, t) }},
-		{key: "approve", doc: "Wait until a person approves; the text tells what. Each output is the field of its name in the JSON answer.", schema: stringSchema(),
+		{key: "approve", doc: "Wait until a person approves; the text tells what. Each output is the field of its name in the JSON answer.", schema: someText(),
 			read: func(r *reader, n *node, t *taskDraft) {
 				if r.some(n) != "" {
 					t.Kind = &pipeline.Approve{At: n.at, Message: r.textValue(n)}
@@ -69,7 +69,7 @@ func httpObject() object[pipeline.HTTP] {
 		fields: []field[pipeline.HTTP]{
 			{key: "method", doc: "GET unless there is a body, then POST.", schema: enum(httpMethods...),
 				read: func(r *reader, n *node, k *pipeline.HTTP) { k.Method = r.oneOf(n, httpMethods...) }},
-			{key: "url", doc: "The URL.", schema: stringSchema(), required: true,
+			{key: "url", doc: "The URL.", schema: urlSchema(), required: true,
 				read: func(r *reader, n *node, k *pipeline.HTTP) { k.URL = r.value(n) }},
 			{key: "headers", doc: "Request headers.", schema: anyMap(),
 				read: func(r *reader, n *node, k *pipeline.HTTP) { k.Headers = r.fieldsOf(n) }},
@@ -168,6 +168,7 @@ func jobObject() object[jobDraft] {
 					k.Spec = r.value(n)
 				}},
 		},
+		extra: anyRequired("image", "jobSpec"),
 	}
 }
 

@@ -128,6 +128,7 @@ func paramObject() object[pipeline.Param] {
 			{key: "description", doc: "What the parameter means.", schema: stringSchema(),
 				read: func(r *reader, n *node, p *pipeline.Param) { p.Description = r.str(n) }},
 		},
+		extra: anyRequired("type", "default"),
 	}
 }
 

@@ -132,9 +132,16 @@ func taskObject() object[taskDraft] {
 			{key: "cache", doc: "Reuse the outputs of an earlier run with the same inputs: for functions and jobs that have outputs, true unless you say otherwise; in onExit, false.", schema: boolSchema(),
 				read: func(r *reader, n *node, t *taskDraft) { t.Cache = r.boolean(n) }},
 		}...),
-		extra: anyRequired(kindKeys...),
+		extra: oneKind(),
 		hint:  keyOfKind,
 	}
+}
+
+// oneKind is what the schema says of the kinds: one, but that a rollout may stand
+// beside serve.
+func oneKind() schema {
+	alone := required(without(without(kindKeys, "serve"), "rollout"))
+	return schema{"oneOf": append(alone, anyRequired("serve", "rollout"))}
 }
 
 // keyOfKind tells where a key belongs that is one of what a task does.
