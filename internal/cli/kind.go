@@ -35,9 +35,20 @@ func kindOf(src []byte) sourceKind {
 		return kindTest
 	case has["stubs"], has["connectors"]:
 		return kindStubs
+	case isStepList(src):
+		return kindWorkflow
 	}
-	return kindUnknown // a workflow may also be a mere list of steps
+	return kindUnknown
 }
+
+var (
+	listStart = lazyregexp.New(`^(\x{feff}|---|#.*\n|\s)*(-\s|\[)`)
+	stepKey   = lazyregexp.New(`["'\s{](assign|call|for|next|parallel|raise|return|steps|switch|try)["']?\s*:`)
+)
+
+// isStepList reports whether src is a workflow without the frame: a list of
+// steps.
+func isStepList(src []byte) bool { return listStart.Match(src) && stepKey.Match(src) }
 
 var (
 	lineKey = lazyregexp.New(`(?m)^\x{feff}?["']?([A-Za-z]+)["']?[ \t]*:`)

@@ -19,7 +19,10 @@ func TestKindOf(t *testing.T) {
 		"\"pipelineInfo\": {name: p}\n'root': {}\n":          kindKFP,
 		`{"pipelineSpec": {"root": {}}}`:                     kindKFP,
 		"":                                                   kindUnknown,
-		"- a: {return: 1}\n":                                 kindUnknown, // a workflow, which is told by its parser
+		"# steps - of one\n---\n- a: {return: 1}\n":          kindWorkflow,
+		`[{"a": {"call": "sys.log"}}]`:                       kindWorkflow,
+		"- name: x\n  hosts: all\n":                          kindUnknown,
+		"---\nsteps:\n  - name: build\n":                     kindUnknown, // of Cloud Build
 		"other:\n  pipeline: p\n  tasks: {}\n  main: none\n": kindUnknown,
 		"\xff\xfep\x00i\x00":                                 kindUnknown,
 	} {
