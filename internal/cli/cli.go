@@ -70,6 +70,7 @@ type app struct {
 func Main(ctx context.Context, args []string, s Streams) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	a := &app{Streams: s, term: terminalOf(s.Err)}
 	out := &watchedWriter{Writer: s.Out}
 	a.Out = out

@@ -25,6 +25,10 @@ func (f failure) String() string {
 		Branches []struct{ Error failure }
 	}
 	if json.Unmarshal([]byte(f.Payload), &payload) != nil {
+		var text string
+		if json.Unmarshal([]byte(f.Payload), &text) == nil {
+			return text
+		}
 		return f.Context
 	}
 	if len(payload.Branches) > 0 {

@@ -28,7 +28,7 @@ func TestFailure(t *testing.T) {
 		branch(a, b, a):                  "task a: no rows\ntask b: it diverged",
 		branch(branch(b)):                "task b: it diverged",
 		`{"message":"key not found: x"}`: "where",
-		`"cancelled"`:                    "where",
+		`"cancelled"`:                    "cancelled",
 		`not JSON`:                       "where",
 		branch(`{"message":"m"}`):        `context of {"message":"m"}`,
 	} {
