@@ -104,6 +104,7 @@ func (b *board) set(name string, s taskState, note string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := b.row(name)
+	note = plain(strings.ReplaceAll(note, "\n", " "))
 	if r.state == s && (note == "" || note == r.note) {
 		return
 	}

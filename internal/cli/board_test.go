@@ -37,6 +37,16 @@ func TestBoardPlainLines(t *testing.T) {
 	}
 }
 
+// What a job printed does not steer the terminal.
+func TestBoardIsNotSteered(t *testing.T) {
+	var out bytes.Buffer
+	b := newBoard(&out, terminal{}, []string{"train"})
+	b.set("train", stateFailed, "epoch 1\r\x1b[2Jepoch 2\nlast\u202e")
+	if got, want := out.String(), "  ✗ train  FAILED            epoch 1[2Jepoch 2 last\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestBoardRedrawsInPlace(t *testing.T) {
 	var out bytes.Buffer
 	b := &board{w: &out, term: terminal{live: true}, now: time.Now, stop: make(chan struct{})}

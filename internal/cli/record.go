@@ -95,7 +95,7 @@ func (r *recorder) take(data []byte) {
 	case "approve":
 		r.board.set(e.Task, stateRunning, "waits for approval")
 		url := r.callback(e.URL)
-		r.board.say("  %s %s", "⏸", e.Message)
+		r.board.say("  %s %s", "⏸", plain(e.Message))
 		r.board.say("    approve: curl -d '%s' %s", approval(findTask(r.pipeline, e.Task)), url)
 		r.board.say("    refuse:  curl -d '%s' %s", `{"approved": false, "reason": "…"}`, url)
 	}

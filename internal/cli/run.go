@@ -298,7 +298,7 @@ func (r *localRun) printSummary(ctx context.Context, record *runRecord) {
 	}
 	fmt.Fprintf(r.Err, "%s in %s  %s\n", r.term.paint(color, record.State), record.Duration, r.term.paint(colorDim, "execution "+record.Execution))
 	if record.Error != "" {
-		fmt.Fprintf(r.Err, "\n%s\n", record.Error)
+		fmt.Fprintf(r.Err, "\n%s\n", plain(record.Error))
 	}
 	for _, name := range sortedNames(record.Outputs) {
 		fmt.Fprintf(r.Out, "%s\t%s\n", name, outputText(record.Outputs[name]))

@@ -61,6 +61,7 @@ func Compile(p *pipeline.Pipeline, o Options) (*workflow.File, error) {
 		return nil, err
 	}
 	c.checkNames()
+	c.checkServices(p)
 	if err := c.diags.Err(); err != nil {
 		return nil, err
 	}
