@@ -97,7 +97,7 @@ func decodeJSON(data []byte) (any, error) {
 func hasType(t pipeline.Type, v any) error {
 	number, isNumber := v.(json.Number)
 	_, isBool := v.(bool)
-	_, isText := v.(string)
+	text, isText := v.(string)
 	ok := true
 	switch t {
 	case pipeline.Int, pipeline.Double:
@@ -110,8 +110,13 @@ func hasType(t pipeline.Type, v any) error {
 		ok = isBool
 	case pipeline.List, pipeline.Struct:
 		return isCollection(t, v)
-	default: // strings, and artifacts by their URI or file
+	case pipeline.String:
 		ok = isText
+	default:
+		if isText {
+			return isArtifact(text)
+		}
+		ok = false
 	}
 	if !ok {
 		return fmt.Errorf("%s is no %s", shownJSON(v), t)
@@ -164,8 +169,24 @@ func parseParam(t pipeline.Type, text string) (any, error) {
 		return nil, fmt.Errorf("%q is no bool: write true or false", text)
 	case pipeline.List, pipeline.Struct:
 		return parseJSONParam(t, text)
+	case pipeline.String:
+		return text, nil
 	}
-	return text, nil // strings, and artifacts by their URI or file
+	return text, isArtifact(text)
+}
+
+// isArtifact checks the text that gives an artifact: its URI, or a file.
+func isArtifact(text string) error {
+	if rest, ok := strings.CutPrefix(text, "gs://"); ok {
+		if bucket, object, _ := strings.Cut(rest, "/"); bucket == "" || object == "" {
+			return fmt.Errorf("%q is no URI: write gs://BUCKET/OBJECT", text)
+		}
+		return nil
+	}
+	if info, err := os.Stat(text); err != nil || !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is neither a gs:// URI nor a file of this machine", text)
+	}
+	return nil
 }
 
 func parseJSONParam(t pipeline.Type, text string) (any, error) {

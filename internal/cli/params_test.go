@@ -45,6 +45,11 @@ func TestRunArguments(t *testing.T) {
 		{"", nil, "parameter i (int) has no default"},
 		{"", []string{"i=1", "l=[1]x"}, "text after the value"},
 		{"", []string{"i=1", "m=[1]"}, "[1] is no JSON map"},
+		{"", []string{"i=1", "data=params_test.go"}, `{"data":"params_test.go","i":1}`},
+		{"", []string{"i=1", "data=gs://b"}, "write gs://BUCKET/OBJECT"},
+		{"", []string{"i=1", "data="}, `"" is neither a gs:// URI nor a file`},
+		{"", []string{"i=1", "data=."}, `"." is neither`},
+		{`{"i": 1, "data": "s3://b/x"}`, nil, `parameter data: "s3://b/x" is neither`},
 	} {
 		file := ""
 		if c.file != "" {
