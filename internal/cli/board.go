@@ -133,6 +133,15 @@ func (b *board) state(name string) taskState {
 	return stateWaiting
 }
 
+// busy reports whether a part of a task is running.
+func (b *board) busy(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.rows, func(r *row) bool {
+		return r.state == stateRunning && r.name != name && topTask(r.name) == name
+	})
+}
+
 // say prints a line of its own above the tasks.
 func (b *board) say(format string, args ...any) {
 	b.mu.Lock()

@@ -66,7 +66,8 @@ type recorder struct {
 	callback func(url string) string
 	record   runRecord
 	byTask   map[string]*taskRecord
-	steps    map[string]int64 // of main that are tasks: the ids of their entries
+	steps    map[string]int64            // of main that are tasks: the ids of their entries
+	over     map[string]interp.StepState // how they ended
 	begun    time.Time
 }
 
@@ -77,6 +78,7 @@ func newRecorder(b *board, p *pipeline.Pipeline, execution string) *recorder {
 		record:   runRecord{Execution: execution, Outputs: map[string]json.RawMessage{}, Tasks: []*taskRecord{}},
 		byTask:   map[string]*taskRecord{},
 		steps:    map[string]int64{},
+		over:     map[string]interp.StepState{},
 		begun:    time.Now(),
 	}
 }
@@ -113,7 +115,10 @@ func (r *recorder) entry(task string) *taskRecord {
 }
 
 func (r *recorder) task(e logEvent) {
-	t := r.entry(e.Task)
+	t, top := r.entry(e.Task), topTask(e.Task)
+	if top != e.Task && r.board.state(top) == stateWaiting {
+		r.board.set(top, stateRunning, "")
+	}
 	switch e.State {
 	case "RUNNING":
 		t.Attempts = max(t.Attempts+1, e.Attempt)
@@ -138,6 +143,9 @@ func (r *recorder) task(e logEvent) {
 		t.State = e.State
 		r.board.set(e.Task, stateSkipped, skippedNote(e.State))
 	}
+	if top != e.Task {
+		r.closeGroup(top)
+	}
 }
 
 func skippedNote(state string) string {
@@ -145,7 +153,7 @@ func skippedNote(state string) string {
 }
 
 // step follows the steps of main that are tasks: a task with parts (a
-// sub-pipeline, a loop) says nothing of itself in the log, and one whose inputs
+// sub-pipeline, a loop) says nothing of its end in the log, and one whose inputs
 // cannot be evaluated does not even begin.
 func (r *recorder) step(e *interp.StepEvent) {
 	if e.Routine != "main" || r.pipeline.Task(e.Step) == nil {
@@ -155,20 +163,30 @@ func (r *recorder) step(e *interp.StepEvent) {
 		return
 	}
 	r.steps[e.Step] = e.ID
-	switch hasParts := isGroup(r.pipeline.Task(e.Step)); {
-	case e.State == interp.StepRunning && hasParts:
-		r.board.set(e.Step, stateRunning, "")
-	case e.State == interp.StepSucceeded && hasParts && r.board.state(e.Step) == stateRunning:
-		if r.byTask[e.Step] == nil { // it has no record of having been skipped
-			r.board.set(e.Step, stateSucceeded, "")
-		}
-	case e.State == interp.StepFailed && !r.hasRecord(e.Step):
+	if e.State == interp.StepRunning {
+		return
+	}
+	r.over[e.Step] = e.State
+	if e.State == interp.StepFailed && !r.hasRecord(e.Step) {
 		t := r.entry(e.Step)
 		t.State, t.Message = "FAILED", messageOf(e.Exception)
 		r.board.set(e.Step, stateFailed, firstLine(t.Message))
-	case e.State == interp.StepFailed && hasParts:
-		r.board.set(e.Step, stateFailed, "")
 	}
+	r.closeGroup(e.Step)
+}
+
+// closeGroup ends a task with parts once its step and all its parts have ended:
+// the log may come after the step.
+func (r *recorder) closeGroup(name string) {
+	end, over := r.over[name]
+	if t := r.pipeline.Task(name); !over || !isGroup(t) || r.board.state(name) != stateRunning || r.board.busy(name) {
+		return
+	}
+	state := stateSucceeded
+	if end != interp.StepSucceeded {
+		state = stateFailed
+	}
+	r.board.set(name, state, "")
 }
 
 // isGroup reports whether a task consists of others or of iterations.
@@ -199,6 +217,11 @@ func (r *recorder) finish(state string, result []byte, failure string) error {
 // closeTasks gives a state to the tasks of a run that did not go through: what
 // was running failed with it, and what waits now needed something that failed.
 func (r *recorder) closeTasks() {
+	for name, end := range r.over {
+		if end == interp.StepSucceeded && r.board.state(name) == stateWaiting {
+			r.board.set(name, stateSucceeded, "nothing to do")
+		}
+	}
 	if r.record.State == "SUCCEEDED" {
 		return
 	}

@@ -38,21 +38,67 @@ func states(r *recorder) []string {
 
 func TestATaskWithPartsHasAState(t *testing.T) {
 	r, _ := followed()
+	log := func(task, state string) {
+		r.take([]byte(fmt.Sprintf(`{"event":"task","task":%q,"state":%q}`, task, state)))
+	}
+	want := func(name string, state taskState) {
+		t.Helper()
+		if got := r.board.state(name); got != state {
+			t.Errorf("%s is %q, want %q", name, got, state)
+		}
+	}
 	r.step(event(1, "b", interp.StepRunning))
 	r.step(event(2, "b", interp.StepRunning)) // an iteration
+	want("b", stateWaiting)                   // it may yet be skipped
+	log("b[0]", "RUNNING")
+	want("b", stateRunning)
 	r.step(event(2, "b", interp.StepSucceeded))
-	if got := r.board.state("b"); got != stateRunning {
-		t.Errorf("after one iteration: %s", got)
-	}
+	want("b", stateRunning)
 	r.step(event(1, "b", interp.StepSucceeded))
-	if got := r.board.state("b"); got != stateSucceeded {
-		t.Errorf("after all: %s", got)
-	}
+	want("b", stateRunning) // the log comes later
+	log("b[0]", "SUCCEEDED")
+	want("b", stateSucceeded)
+
 	r.step(event(3, "c", interp.StepRunning))
-	r.take([]byte(`{"event":"task","task":"c","state":"NOT_TRIGGERED"}`))
 	r.step(event(3, "c", interp.StepSucceeded))
-	if got := r.board.state("c"); got != stateSkipped {
-		t.Errorf("after it was skipped: %s", got)
+	log("c", "NOT_TRIGGERED")
+	want("c", stateSkipped)
+	if err := r.finish("SUCCEEDED", nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	want("c", stateSkipped)
+}
+
+func TestATaskWithPartsFails(t *testing.T) {
+	r, _ := followed()
+	r.step(event(1, "c", interp.StepRunning))
+	r.take([]byte(`{"event":"task","task":"c/ask","state":"RUNNING"}`))
+	r.take([]byte(`{"event":"task","task":"c/ask","state":"FAILED","message":"no"}`))
+	r.step(event(1, "c", interp.StepFailed))
+	if got := r.board.state("c"); got != stateFailed {
+		t.Errorf("c is %q", got)
+	}
+	if want := []string{"c/ask FAILED no"}; !slices.Equal(states(r), want) {
+		t.Errorf("got %q, want %q", states(r), want)
+	}
+}
+
+// A loop over nothing has no log at all: it is not taken for one that a failure
+// kept from running.
+func TestALoopOverNothing(t *testing.T) {
+	r, _ := followed()
+	r.step(event(1, "b", interp.StepRunning))
+	r.step(event(1, "b", interp.StepSucceeded))
+	r.step(event(2, "a", interp.StepRunning))
+	r.step(event(2, "a", interp.StepFailed))
+	if err := r.finish("FAILED", nil, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.board.state("b"); got != stateSucceeded {
+		t.Errorf("b is %q", got)
+	}
+	if want := []string{"a FAILED broken", "c SKIPPED_UPSTREAM"}; !slices.Equal(states(r), want) {
+		t.Errorf("got %q, want %q", states(r), want)
 	}
 }
 
