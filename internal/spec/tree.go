@@ -76,6 +76,11 @@ func (r *reader) tree(src []byte) *node {
 		r.errorf(&node{at: r.text.pos(at), width: 1}, "encoding", "save the file as UTF-8", "the file is not valid UTF-8")
 		return nil
 	}
+	if at, c := oddLineEnd(r.text.src); c != 0 {
+		r.errorf(&node{at: r.text.pos(at), width: 1}, "encoding", `end lines with a line feed; in a text write it as an escape in double quotes, such as "\u2028"`,
+			"%U ends a line for some readers of YAML only", c)
+		return nil
+	}
 	doc, err := document(src)
 	switch {
 	case err != nil:
@@ -104,6 +109,18 @@ func invalidUTF8(src []byte) (offset int, ok bool) {
 		i += n
 	}
 	return 0, true
+}
+
+// oddLineEnd finds a character at which YAML's readers do not agree on whether a
+// line ends: a lone carriage return and Unicode's line ends.
+func oddLineEnd(src string) (offset int, c rune) {
+	for i, c := range src {
+		switch {
+		case c == '\r' && !strings.HasPrefix(src[i+1:], "\n"), c == 0x85, c == 0x2028, c == 0x2029:
+			return i, c
+		}
+	}
+	return 0, 0
 }
 
 // document returns the only document of src, or nil when there is none.
