@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ type board struct {
 	w     io.Writer
 	term  terminal
 	now   func() time.Time
-	width int // of the names' column
+	width int // of the longest name
 
 	mu    sync.Mutex
 	rows  []*row
@@ -75,17 +76,27 @@ func newBoard(w io.Writer, term terminal, tasks []string) *board {
 	return b
 }
 
-// row returns the row of a task, adding it at the end if it is new.
+// row returns the row of a task, adding it if it is new: one of a sub-pipeline
+// or an iteration below the task that it is part of.
 func (b *board) row(name string) *row {
-	for _, r := range b.rows {
-		if r.name == name {
-			return r
-		}
+	if i := b.index(name); i >= 0 {
+		return b.rows[i]
 	}
 	r := &row{name: name, state: stateWaiting}
-	b.rows = append(b.rows, r)
-	b.width = max(b.width, utf8.RuneCountInString(name))
+	b.width = max(b.width, utf8.RuneCountInString(indented(name)))
+	at := b.index(topTask(name)) + 1
+	if at == 0 {
+		at = len(b.rows)
+	}
+	for at < len(b.rows) && topTask(b.rows[at].name) == topTask(name) && !laterIteration(b.rows[at].name, name) {
+		at++
+	}
+	b.rows = slices.Insert(b.rows, at, r)
 	return r
+}
+
+func (b *board) index(name string) int {
+	return slices.IndexFunc(b.rows, func(r *row) bool { return r.name == name })
 }
 
 // set moves a task to a state. An empty note keeps the one it has.
@@ -93,6 +104,7 @@ func (b *board) set(name string, s taskState, note string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	r := b.row(name)
+	note = plain(strings.ReplaceAll(note, "\n", " "))
 	if r.state == s && (note == "" || note == r.note) {
 		return
 	}
@@ -111,6 +123,25 @@ func (b *board) set(name string, s taskState, note string) {
 	}
 }
 
+// state is a task's.
+func (b *board) state(name string) taskState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := b.index(name); i >= 0 {
+		return b.rows[i].state
+	}
+	return stateWaiting
+}
+
+// busy reports whether a part of a task is running.
+func (b *board) busy(name string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.rows, func(r *row) bool {
+		return r.state == stateRunning && r.name != name && topTask(r.name) == name
+	})
+}
+
 // say prints a line of its own above the tasks.
 func (b *board) say(format string, args ...any) {
 	b.mu.Lock()
@@ -120,7 +151,8 @@ func (b *board) say(format string, args ...any) {
 	b.draw()
 }
 
-// close draws the board for the last time and leaves it on the terminal.
+// close draws the board for the last time, with all its rows, and leaves it on
+// the terminal.
 func (b *board) close() {
 	if !b.term.live {
 		return
@@ -130,8 +162,7 @@ func (b *board) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.erase()
-	b.draw()
-	b.drawn = 0
+	b.print(b.rows)
 }
 
 // animate redraws the board so that running times move.
@@ -159,65 +190,58 @@ func (b *board) erase() {
 	}
 }
 
+// draw shows as many rows as the terminal has room for: one that scrolled out of
+// it could not be redrawn. A line above stays, too: terminals take a screen that
+// is erased as a whole into their history.
 func (b *board) draw() {
 	if !b.term.live {
 		return
 	}
-	for _, r := range b.rows {
+	shown := b.rows
+	if height := b.term.rows(); height > 0 && len(b.rows) > height-2 {
+		shown = mostTelling(b.rows, max(height-3, 1))
+	}
+	b.print(shown)
+	b.drawn = len(shown)
+	if hidden := summary(b.rows, shown); hidden != "" {
+		fmt.Fprintf(b.w, "  %s\n", b.term.paint(colorDim, "… and "+hidden))
+		b.drawn++
+	}
+}
+
+func (b *board) print(rows []*row) {
+	for _, r := range rows {
 		fmt.Fprintln(b.w, b.line(r))
 	}
-	b.drawn = len(b.rows)
 }
 
-func (b *board) line(r *row) string {
-	sign, color := r.state.mark()
-	pad := strings.Repeat(" ", b.width-utf8.RuneCountInString(r.name))
-	text := fmt.Sprintf("  %s %s%s  %s %8s", b.term.paint(color, sign), r.name, pad,
-		b.term.paint(color, fmt.Sprintf("%-7s", r.state)), b.elapsed(r))
-	if r.note != "" {
-		text += "  " + b.term.paint(colorDim, b.fit(r.note))
+// mostTelling picks n rows, in their order: first those that run or failed, then
+// those that wait.
+func mostTelling(rows []*row, n int) []*row {
+	picked := map[*row]bool{}
+	for _, states := range [][]taskState{{stateRunning, stateFailed}, {stateWaiting}, {stateSucceeded, stateCached, stateSkipped}} {
+		for _, r := range rows {
+			if len(picked) < n && slices.Contains(states, r.state) {
+				picked[r] = true
+			}
+		}
 	}
-	return strings.TrimRight(text, " ")
+	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return !picked[r] })
 }
 
-// beside is how many columns of a line are taken by other things than the name
-// and the note.
-const beside = len("  x ") + len("  running ") + len("12345678  ")
-
-// fit cuts a note so that its line does not wrap: a line that did could not be
-// redrawn in place. In a pipe nothing is cut.
-func (b *board) fit(note string) string {
-	if b.term.columns == nil {
-		return note
+// summary counts the rows that are not shown, such as "12 ok, 3 waiting".
+func summary(rows, shown []*row) string {
+	var parts []string
+	for _, s := range []taskState{stateFailed, stateRunning, stateSucceeded, stateCached, stateSkipped, stateWaiting} {
+		n := 0
+		for _, r := range rows {
+			if r.state == s && !slices.Contains(shown, r) {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s))
+		}
 	}
-	room := b.term.columns() - beside - b.width - 1
-	runes := []rune(note)
-	switch {
-	case room <= 0 && b.term.columns() > 0:
-		return ""
-	case room <= 0 || len(runes) <= room:
-		return note
-	}
-	return string(runes[:room-1]) + "…"
-}
-
-func (b *board) elapsed(r *row) string {
-	switch {
-	case r.begun.IsZero():
-		return ""
-	case r.state.ended():
-		return shortDuration(r.end.Sub(r.begun))
-	}
-	return shortDuration(b.now().Sub(r.begun))
-}
-
-// shortDuration formats d as people say it: 80ms, 2.4s, 3m12s.
-func shortDuration(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%dms", d.Milliseconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	return d.Round(time.Second).String()
+	return strings.Join(parts, ", ")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +37,16 @@ func TestBoardPlainLines(t *testing.T) {
 	}
 }
 
+// What a job printed does not steer the terminal.
+func TestBoardIsNotSteered(t *testing.T) {
+	var out bytes.Buffer
+	b := newBoard(&out, terminal{}, []string{"train"})
+	b.set("train", stateFailed, "epoch 1\r\x1b[2Jepoch 2\nlast\u202e")
+	if got, want := out.String(), "  ✗ train  FAILED            epoch 1[2Jepoch 2 last\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestBoardRedrawsInPlace(t *testing.T) {
 	var out bytes.Buffer
 	b := &board{w: &out, term: terminal{live: true}, now: time.Now, stop: make(chan struct{})}
@@ -49,7 +60,7 @@ func TestBoardRedrawsInPlace(t *testing.T) {
 }
 
 func TestBoardCutsLinesToTheTerminal(t *testing.T) {
-	b := &board{term: terminal{live: true, columns: func() int { return 60 }}, now: time.Now}
+	b := &board{term: terminal{live: true, size: func() (int, int) { return 60, 24 }}, now: time.Now}
 	r := b.row("release")
 	r.state, r.note = stateRunning, strings.Repeat("long ", 30)
 	if got := b.line(r); utf8.RuneCountInString(got) > 59 || !strings.HasSuffix(got, "…") {
@@ -58,6 +69,63 @@ func TestBoardCutsLinesToTheTerminal(t *testing.T) {
 	r.note = "short"
 	if got := b.line(r); !strings.HasSuffix(got, "short") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestBoardCutsNamesToTheTerminal(t *testing.T) {
+	b := &board{term: terminal{live: true, size: func() (int, int) { return 40, 24 }}, now: time.Now}
+	r := b.row("outer[0]/" + strings.Repeat("long_", 12))
+	r.state, r.note = stateRunning, "note"
+	if got := b.line(r); utf8.RuneCountInString(got) > 39 || !strings.Contains(got, "…") {
+		t.Errorf("%d columns: %q", utf8.RuneCountInString(got), got)
+	}
+}
+
+// Parts stand below their task, iterations by their number, and what is in one
+// iteration in the order in which it came.
+func TestBoardIsATree(t *testing.T) {
+	b := newBoard(&bytes.Buffer{}, terminal{}, []string{"tune", "last"})
+	for _, name := range []string{"tune[10]/train", "tune[2]/train", "tune[2]/check", "tune[10]/check", "tune[0]/train", "new", "last/b", "last/a"} {
+		b.set(name, stateRunning, "")
+	}
+	var got []string
+	for _, r := range b.rows {
+		got = append(got, r.name)
+	}
+	want := []string{"tune", "tune[0]/train", "tune[2]/train", "tune[2]/check", "tune[10]/train", "tune[10]/check", "last", "last/b", "last/a", "new"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if line := b.line(b.rows[1]); !strings.HasPrefix(line, "  ▸   tune[0]/train") {
+		t.Errorf("not indented: %q", line)
+	}
+}
+
+// A board that is taller than the terminal shows what runs, and counts the rest.
+func TestBoardFitsTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	b := &board{w: &out, term: terminal{live: true, size: func() (int, int) { return 80, 8 }}, now: time.Now, stop: make(chan struct{})}
+	for i := range 20 {
+		b.set(fmt.Sprintf("t%d", i), stateSucceeded, "")
+	}
+	for _, name := range []string{"t15", "t18"} {
+		b.rows[b.index(name)].state = stateRunning
+	}
+	b.rows[b.index("t19")].state = stateWaiting
+	b.draw()
+	lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+	if len(lines) != 6 || b.drawn != 6 {
+		t.Fatalf("%d lines, %d to erase:\n%s", len(lines), b.drawn, out.String())
+	}
+	for i, want := range []string{"t0 ", "t1 ", "t15", "t18", "t19", "… and 15 ok"} {
+		if !strings.Contains(lines[i], want) {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want)
+		}
+	}
+	out.Reset()
+	b.close()
+	if n := strings.Count(out.String(), "\n"); n != 20 {
+		t.Errorf("the last drawing has %d lines, want all 20", n)
 	}
 }
 

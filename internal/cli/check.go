@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,73 +19,106 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE|DIR...",
 		Short: "Check pipelines and workflows: types, references, limits",
-		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place: what a deploy\nwould refuse, and what deploys but is surely not meant. A folder stands for all\nits files.",
+		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place: what a deploy\nwould refuse, and what deploys but is surely not meant. A folder stands for\nthose of its files that are of these kinds.",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			var all diag.List
-			checked := 0
+			c := checked{app: a}
 			for _, arg := range args {
-				files, err := sources(arg)
-				if err != nil {
+				if err := c.add(arg); err != nil {
 					return err
 				}
-				for _, file := range files {
-					found, err := checkFile(file)
-					if err != nil {
-						return err
-					}
-					all.Add(found...)
-					checked++
-				}
 			}
-			a.printDiagnostics(all)
-			if all.HasErrors() {
-				return exitWith(exitCheckFailed, nil)
-			}
-			fmt.Fprintf(a.Err, "%s: ok\n", plural(checked, "file"))
-			return nil
+			return c.conclude()
 		},
 	}
 }
 
-// checkFile returns what is wrong with a source file; the error is about
-// reading it.
-func checkFile(file string) (diag.List, error) {
-	src, err := readSource(file)
+// checked gathers what check finds.
+type checked struct {
+	*app
+	found  diag.List
+	files  int
+	passed []string // files of folders that are none of ours
+}
+
+// add checks a file, or those of a folder that are of a kind that we know.
+func (c *checked) add(arg string) error {
+	files, err := sources(arg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	switch kindOf(src) {
-	case kindWorkflow:
+	for _, file := range files {
+		src, err := readSource(file)
+		list, isList := diag.From(err)
+		switch kind := kindOf(src); {
+		case isList:
+			c.found.Add(list...)
+		case err != nil:
+			return err
+		case kind == kindUnknown && file != arg:
+			c.passed = append(c.passed, file)
+			continue
+		default:
+			c.found.Add(checkSource(file, src, kind)...)
+		}
+		c.files++
+	}
+	return nil
+}
+
+func (c *checked) conclude() error {
+	c.printDiagnostics(c.found)
+	if n := len(c.passed); n > 0 {
+		const most = 5
+		names := strings.Join(c.passed[:min(n, most)], ", ")
+		if n > most {
+			names += ", …"
+		}
+		fmt.Fprintf(c.Err, "%s passed over, which are neither pipelines nor workflows: %s\n", plural(n, "file"), names)
+	}
+	switch {
+	case c.found.HasErrors():
+		return exitWith(exitCheckFailed, nil)
+	case c.files == 0:
+		return errors.New("no pipeline and no workflow was found")
+	}
+	fmt.Fprintf(c.Err, "%s: ok\n", plural(c.files, "file"))
+	return nil
+}
+
+// checkSource returns what is wrong with a source file.
+func checkSource(file string, src []byte, kind sourceKind) diag.List {
+	switch kind {
+	case kindWorkflow, kindUnknown:
 		f, err := workflow.Parse(file, src)
 		if err != nil {
-			return asList(file, err), nil
+			return asList(file, err)
 		}
 		found := checkWorkflow(f, src)
 		if !found.HasErrors() {
 			found.Add(lint.Check(f)...)
 		}
-		return found, nil
+		return found
 	case kindTest:
 		if _, err := workflowtest.Load(file, readSource); err != nil {
-			return asList(file, err), nil
+			return asList(file, err)
 		}
-		return nil, nil
+		return nil
 	case kindStubs:
 		_, found, err := stub.Parse(file, src)
 		if err != nil {
-			return asList(file, err), nil
+			return asList(file, err)
 		}
-		return found, nil
+		return found
 	}
 	loaded, err := loadPipeline(file)
 	if err == nil {
 		_, _, err = compilePipeline(loaded)
 	}
 	if err != nil {
-		return asList(file, err), nil
+		return asList(file, err)
 	}
-	return loaded.warnings, nil
+	return loaded.warnings
 }
 
 // checkWorkflow makes the checks of a deploy, where functions that only stubs

@@ -70,11 +70,32 @@ type app struct {
 func Main(ctx context.Context, args []string, s Streams) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	a := &app{Streams: s, term: terminalOf(s.Err)}
+	out := &watchedWriter{Writer: s.Out}
+	a.Out = out
 	root := a.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
+	}
 	return a.report(ctx, err)
+}
+
+// A watchedWriter keeps the first error of its writer: a command whose output
+// got lost has failed.
+type watchedWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *watchedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 func (a *app) root() *cobra.Command {
@@ -91,14 +112,29 @@ func (a *app) root() *cobra.Command {
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.Version = version()
+	root.SetVersionTemplate("kakehi {{.Version}}\n")
 	root.AddCommand(
 		a.checkCommand(), a.compileCommand(), a.runCommand(), a.execCommand(),
 		a.replayCommand(), a.testCommand(),
 		a.devCommand(), a.envCommand(), a.rolloutCommand(), a.schemaCommand(),
 		a.doctorCommand(), a.versionCommand(),
 	)
+	needShell(root)
 	return root
+}
+
+// needShell makes completion without the name of a shell, or with one that it
+// does not know, a misuse.
+func needShell(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.RunE = func(*cobra.Command, []string) error {
+				return usageError("completion needs a shell: bash, zsh, fish or powershell")
+			}
+		}
+	}
 }
 
 // report prints err and chooses the exit code.

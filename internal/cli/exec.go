@@ -142,6 +142,9 @@ func (nobody) IDToken(context.Context, string) (string, error) { return "", errN
 // prepare parses, checks and compiles a workflow, as a deploy does. It also
 // names the functions that only the stubs know.
 func (a *app) prepare(file string, src []byte, stubs []*stub.File) (*interp.Program, []string, error) {
+	if err := wrongKind(file, kindOf(src), kindWorkflow); err != nil {
+		return nil, nil, err
+	}
 	f, err := workflow.Parse(file, src)
 	if err != nil {
 		return nil, nil, exitWith(exitCheckFailed, err)

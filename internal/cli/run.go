@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
@@ -62,6 +63,9 @@ func (a *app) runCommand() *cobra.Command {
 func (a *app) run(ctx context.Context, arg string, o runOptions) (err error) {
 	if o.output != "text" && o.output != "json" {
 		return usageError("--output takes text or json, not %q", o.output)
+	}
+	if o.timeout < 0 {
+		return usageError("--timeout takes a positive duration, not %s", o.timeout)
 	}
 	loaded, err := loadPipeline(arg)
 	if err != nil {
@@ -186,7 +190,10 @@ func (r *localRun) uploadFiles(ctx context.Context, args map[string]any) error {
 func (r *localRun) follow(ctx context.Context, x *executionspb.Execution) (*runRecord, error) {
 	b := newBoard(r.Err, r.term, taskNames(r.loaded.pipeline))
 	defer b.close()
-	rec := newRecorder(b, path.Base(x.Name))
+	rec := newRecorder(b, r.loaded.pipeline, path.Base(x.Name))
+	rec.callback = func(url string) string {
+		return strings.Replace(url, "https://workflowexecutions.googleapis.com/", "http://"+r.cloud.Addr+"/", 1)
+	}
 	traffic := r.cloud.StartTraffic(r.options.traffic, func(format string, args ...any) {
 		b.say("  %s", r.term.paint(colorDim, fmt.Sprintf(format, args...)))
 	})
@@ -220,6 +227,8 @@ func (r *localRun) follow(ctx context.Context, x *executionspb.Execution) (*runR
 				if data, err := value.ToJSON(e.Log.JSON); err == nil {
 					rec.take(data)
 				}
+			case e.Step != nil:
+				rec.step(e.Step)
 			}
 		}
 	}
@@ -249,13 +258,14 @@ func (r *localRun) ended(limit context.Context, name string, rec *recorder) (*ru
 	if err != nil {
 		return nil, err
 	}
-	failure := x.GetError().GetContext()
-	if err := rec.finish(x.State.String(), []byte(x.Result), failure); err != nil {
+	why := ""
+	if e := x.GetError(); e != nil {
+		why = failure{Payload: e.Payload, Context: e.Context}.String()
+	}
+	if err := rec.finish(x.State.String(), []byte(x.Result), why); err != nil {
 		return nil, err
 	}
-	if errors.Is(limit.Err(), context.DeadlineExceeded) && x.State == executionspb.Execution_CANCELLED {
-		return &rec.record, exitWith(exitTimeout, errTimedOut)
-	}
+	rec.record.timedOut = errors.Is(limit.Err(), context.DeadlineExceeded) && x.State == executionspb.Execution_CANCELLED
 	return &rec.record, nil
 }
 
@@ -271,6 +281,8 @@ func (r *localRun) conclude(ctx context.Context, record *runRecord) error {
 	switch {
 	case record.State == "SUCCEEDED":
 		return nil
+	case record.timedOut:
+		return exitWith(exitTimeout, errTimedOut)
 	case ctx.Err() != nil:
 		return exitWith(exitInterrupted, nil)
 	}
@@ -286,7 +298,7 @@ func (r *localRun) printSummary(ctx context.Context, record *runRecord) {
 	}
 	fmt.Fprintf(r.Err, "%s in %s  %s\n", r.term.paint(color, record.State), record.Duration, r.term.paint(colorDim, "execution "+record.Execution))
 	if record.Error != "" {
-		fmt.Fprintf(r.Err, "\n%s\n", record.Error)
+		fmt.Fprintf(r.Err, "\n%s\n", plain(record.Error))
 	}
 	for _, name := range sortedNames(record.Outputs) {
 		fmt.Fprintf(r.Out, "%s\t%s\n", name, outputText(record.Outputs[name]))

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/kakehi/kakehi/internal/diag"
-	"github.com/kakehi/kakehi/internal/lazyregexp"
 	"github.com/kakehi/kakehi/internal/pipeline"
 	"github.com/kakehi/kakehi/internal/spec"
 )
@@ -20,70 +17,8 @@ import (
 // maxSource bounds what is read of one source file, in bytes.
 const maxSource = 10 << 20
 
-// sourceKind is what a file holds, told from its content.
-type sourceKind int
-
-const (
-	kindWorkflow sourceKind = iota
-	kindSpec
-	kindKFP
-	kindTest
-	kindStubs
-)
-
-// kindOf tells the kinds of source apart by their top-level keys. What is none
-// of the others is taken for a workflow, whose parser says what is wrong.
-func kindOf(src []byte) sourceKind {
-	if spec.Is(src) {
-		return kindSpec
-	}
-	switch top := topKeys(src); {
-	case top["pipelineSpec"], top["pipelineInfo"] && top["root"]:
-		return kindKFP
-	case top["main"]:
-		return kindWorkflow
-	case top["tests"]:
-		return kindTest
-	case top["stubs"], top["connectors"]:
-		return kindStubs
-	}
-	return kindWorkflow
-}
-
-// topKey is a key at the start of a line.
-var topKey = lazyregexp.New(`(?m)^["']?([A-Za-z]\w*)["']?[ \t]*:`)
-
-// topKeys returns the keys at the top of YAML or JSON, without reading more of
-// it than that takes: it may be of any size, and hostile.
-func topKeys(src []byte) map[string]bool {
-	keys := make(map[string]bool)
-	if text := bytes.TrimSpace(src); len(text) == 0 || text[0] != '{' {
-		for _, m := range topKey.FindAllStringSubmatch(string(src), -1) {
-			keys[m[1]] = true
-		}
-		return keys
-	}
-	d := json.NewDecoder(bytes.NewReader(src))
-	if _, err := d.Token(); err != nil {
-		return keys
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			break
-		}
-		if name, ok := key.(string); ok {
-			keys[name] = true
-		}
-		var skipped json.RawMessage
-		if err := d.Decode(&skipped); err != nil {
-			break
-		}
-	}
-	return keys
-}
-
-// readSource reads a source file of at most maxSource bytes.
+// readSource reads a source file of at most maxSource bytes. That it is larger
+// is a diagnostic.
 func readSource(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -95,7 +30,11 @@ func readSource(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if len(src) > maxSource {
-		return nil, fmt.Errorf("%s is larger than %d MiB: no pipeline or workflow is", name, maxSource>>20)
+		return nil, diag.List{{
+			Pos: diag.Pos{File: name, Line: 1, Col: 1}, Code: "too-large",
+			Message: fmt.Sprintf("the file is larger than %d MiB, and no pipeline or workflow may be", maxSource>>20),
+			Hint:    "give data by gs:// URI, and tasks that are alike by foreach",
+		}}
 	}
 	return src, nil
 }
@@ -172,8 +111,8 @@ func loadPipeline(arg string) (*loadedSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kindOf(src) == kindKFP {
-		return nil, exitWith(exitCheckFailed, errKFP(file))
+	if err := wrongKind(file, kindOf(src), kindSpec); err != nil {
+		return nil, err
 	}
 	p, err := spec.Parse(file, src, spec.Options{ReadFile: readSource})
 	if err != nil {
@@ -184,13 +123,4 @@ func loadPipeline(arg string) (*loadedSpec, error) {
 		return nil, err
 	}
 	return &loadedSpec{file: file, source: src, pipeline: p, warnings: found}, nil
-}
-
-// errKFP refuses a Kubeflow Pipelines file, which this version recognises but
-// has no front end for.
-func errKFP(file string) error {
-	var l diag.List
-	l.Errorf(diag.Pos{File: file, Line: 1, Col: 1}, "kfp-unsupported", "this is a compiled Kubeflow pipeline, which this version of Kakehi cannot compile")
-	l[0].Hint = "write the pipeline as a Kakehi spec: see workflows/penguins/pipeline.yaml and kakehi schema"
-	return l.Err()
 }

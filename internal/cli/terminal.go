@@ -3,6 +3,8 @@ package cli
 import (
 	"io"
 	"os"
+	"strings"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -11,8 +13,8 @@ import (
 type terminal struct {
 	live  bool // lines may be redrawn
 	color bool
-	// columns is the terminal's width now; nil or 0 when there is none.
-	columns func() int
+	// size is the terminal's now, in characters; nil or 0 when there is none.
+	size func() (columns, rows int)
 }
 
 // terminalOf looks at w and at the usual environment: NO_COLOR, CLICOLOR_FORCE,
@@ -22,12 +24,12 @@ func terminalOf(w io.Writer) terminal {
 	tty := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 	t := terminal{live: tty && os.Getenv("CI") == "", color: tty}
 	if t.live {
-		t.columns = func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
+		t.size = func() (columns, rows int) {
+			columns, rows, err := term.GetSize(int(f.Fd()))
 			if err != nil {
-				return 0
+				return 0, 0
 			}
-			return width
+			return columns, rows
 		}
 	}
 	if os.Getenv("CLICOLOR_FORCE") != "" {
@@ -50,9 +52,43 @@ const (
 	colorBold    = "1"
 )
 
+// columns is the terminal's width, 0 when it is not known.
+func (t terminal) columns() int {
+	if t.size == nil {
+		return 0
+	}
+	columns, _ := t.size()
+	return columns
+}
+
+// rows is the terminal's height, 0 when it is not known.
+func (t terminal) rows() int {
+	if t.size == nil {
+		return 0
+	}
+	_, rows := t.size()
+	return rows
+}
+
 func (t terminal) paint(code, s string) string {
 	if !t.color || s == "" {
 		return s
 	}
 	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+// plain keeps text from elsewhere, such as what a job printed, from steering the
+// terminal.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case r == '\t':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+			return -1
+		}
+		return r
+	}, s)
 }

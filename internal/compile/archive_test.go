@@ -21,6 +21,10 @@ func readArchive(t *testing.T, name string) *archive {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return parseArchive(src)
+}
+
+func parseArchive(src []byte) *archive {
 	a := &archive{}
 	at := &a.comment
 	for line := range strings.Lines(string(src)) {

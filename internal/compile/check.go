@@ -72,6 +72,28 @@ func (c *compiler) checkNames() {
 	}
 }
 
+// checkServices keeps served models apart from functions: both are services of
+// Cloud Run.
+func (c *compiler) checkServices(p *pipeline.Pipeline) {
+	taken := map[string]string{}
+	for _, name := range Requires(p).Functions {
+		taken[ServiceOf(name)] = name
+	}
+	for p := range c.checked {
+		for _, t := range slices.Concat(p.Tasks, p.OnExit) {
+			k, ok := t.Kind.(*pipeline.Serve)
+			if !ok || taken[k.Service] == "" {
+				continue
+			}
+			at := t.At
+			if span, ok := t.Where["service"]; ok {
+				at = span.At
+			}
+			c.errorf(at, "duplicate-name", "choose another name", "the service %q is that of the function %s, which this pipeline calls", k.Service, taken[k.Service])
+		}
+	}
+}
+
 // maxLabel is the length of a label's value, which names a task of a job.
 const maxLabel = 63
 
@@ -138,7 +160,11 @@ func (c *compiler) checkPlaceholders(t *pipeline.Task, k *pipeline.Job) {
 				c.manyPlaceholders = true
 			}
 			if !slices.Contains(known, found) {
-				c.errorf(v.Pos(), "unknown-placeholder", diag.DidYouMean(found, known), "the task %s has nothing for the placeholder %s", t.Name, found)
+				hint := diag.DidYouMean(found, known)
+				if hint == "" {
+					hint = "it has " + strings.Join(known, ", ")
+				}
+				c.errorf(v.Pos(), "unknown-placeholder", hint, "the task %s has nothing for the placeholder %s", t.Name, found)
 			}
 		}
 	}

@@ -31,6 +31,7 @@ package compile
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/kakehi/kakehi/internal/diag"
@@ -60,10 +61,14 @@ func Compile(p *pipeline.Pipeline, o Options) (*workflow.File, error) {
 		return nil, err
 	}
 	c.checkNames()
+	c.checkServices(p)
 	if err := c.diags.Err(); err != nil {
 		return nil, err
 	}
 	c.workflowNames = c.runtime.names()
+	for p := range c.checked { // expressions see variables and subworkflows alike
+		maps.Copy(c.workflowNames, namesOf(p))
+	}
 	main := c.main(p)
 	f := &workflow.File{
 		Name:      "workflow.yaml",

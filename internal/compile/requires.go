@@ -23,7 +23,8 @@ type Requirements struct {
 	Services []string
 	// Jobs says that the pipeline starts CustomJobs.
 	Jobs bool
-	// Inputs are parameters whose default is an artifact that must exist.
+	// Inputs are parameters, of sub-pipelines too, whose default is an artifact
+	// that must exist if it is not given.
 	Inputs []*pipeline.Param
 
 	seen map[*pipeline.Pipeline]bool
@@ -32,11 +33,6 @@ type Requirements struct {
 // Requires lists what p and its sub-pipelines need.
 func Requires(p *pipeline.Pipeline) Requirements {
 	r := Requirements{seen: map[*pipeline.Pipeline]bool{}}
-	for _, param := range p.Params {
-		if param.Type.IsArtifact() && param.Default != nil {
-			r.Inputs = append(r.Inputs, param)
-		}
-	}
 	r.addPipeline(p)
 	for _, list := range []*[]string{&r.Functions, &r.Images, &r.Services} {
 		slices.Sort(*list)
@@ -51,6 +47,11 @@ func (r *Requirements) addPipeline(p *pipeline.Pipeline) {
 		return
 	}
 	r.seen[p] = true
+	for _, param := range p.Params {
+		if param.Type.IsArtifact() && param.Default != nil {
+			r.Inputs = append(r.Inputs, param)
+		}
+	}
 	for _, t := range slices.Concat(p.Tasks, p.OnExit) {
 		switch k := t.Kind.(type) {
 		case *pipeline.Function:

@@ -10,8 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kakehi/kakehi/internal/compile"
 	"github.com/kakehi/kakehi/internal/interp"
 	"github.com/kakehi/kakehi/internal/pipeline"
+	"github.com/kakehi/kakehi/internal/spec"
 )
 
 func succeeds(t *testing.T, o interp.Outcome, want string) {
@@ -525,6 +527,33 @@ outputs: {all: $many.y}
 		"many[0]/a SUCCEEDED", "many[0]/b SUCCEEDED", "many[0]/sum SUCCEEDED",
 		"many[1]/a SUCCEEDED", "many[1]/b SUCCEEDED", "many[1]/sum SUCCEEDED", "other SUCCEEDED",
 	})
+}
+
+// A subworkflow does not take the name of a task.
+func TestSubworkflowNamesAreTheirOwn(t *testing.T) {
+	const twins = `
+pipeline: p
+tasks:
+  s: {pipeline: {tasks: {a: {function: f, out: {y: int}}}, outputs: {y: $a.y}}}
+  s_pipeline: {function: f, in: {x: $s.y}, out: {y: int}}
+outputs: {y: $s_pipeline.y}
+`
+	w := newWorld(t)
+	w.functions["f"] = w.gives(object{"y": 1})
+	succeeds(t, w.run(twins, ""), `{"y":1}`)
+	p, err := spec.Parse("pipeline.yaml", []byte(twins), spec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := compile.Compile(p, compile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wf := range made.Workflows {
+		if wf.Name == "s_pipeline" {
+			t.Error("the subworkflow of s has the name of a task")
+		}
+	}
 }
 
 func TestHTTPTask(t *testing.T) {

@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"github.com/kakehi/kakehi/internal/expr"
 	"github.com/kakehi/kakehi/internal/workflow"
 )
@@ -81,13 +83,24 @@ func (b *body) together(parts [][]int, depth int) []*workflow.Step {
 }
 
 // oneByOne runs independent parts in order, so that a failure of one does not
-// keep the next from running.
+// keep the next from running. A part of one task is caught as the task, whose
+// name its step keeps.
 func (b *body) oneByOne(parts [][]int) []*workflow.Step {
 	failures := b.variable(b.names.unique("failures"), list())
 	var steps []*workflow.Step
 	for _, part := range parts {
-		first := b.order.tasks[part[0]].Name
-		steps = append(steps, b.catch(b.names.unique(first+"_part"), b.schedule(part, 0), failures))
+		t := b.order.tasks[part[0]]
+		switch caught := b.caught[part[0]] != ""; {
+		case len(part) > 1:
+			steps = append(steps, b.catch(b.names.unique(t.Name+"_part"), b.schedule(part, 0), failures))
+		case caught:
+			steps = append(steps, b.schedule(part, 0)...)
+		default:
+			needs := slices.ContainsFunc(t.Deps(), func(name string) bool { return b.uncertain[name] })
+			b.caught[part[0]] = failures
+			steps = append(steps, b.schedule(part, 0)...)
+			b.uncertain[t.Name] = needs // its own failure is raised below
+		}
 	}
 	return append(steps, b.raiseFirst(failures))
 }

@@ -339,10 +339,18 @@ tasks:
     out: {reason: string}
 outputs: {reason: $ask.reason}
 `
-	for body, want := range map[string]string{
-		`{"reason":"looks good"}`:                  `{"reason":"looks good"}`,
-		`{"approved":false,"reason":"not on Fri"}`: "task ask: not on Fri",
-		`{}`: "output reason is missing",
+	const form = "application/x-www-form-urlencoded" // what curl -d says
+	for _, c := range []struct{ kind, body, want string }{
+		{"application/json", `{"reason":"looks good"}`, `{"reason":"looks good"}`},
+		{"application/json", `{"approved":false,"reason":"not on Fri"}`, "task ask: not on Fri"},
+		{"application/json", `{}`, "output reason is missing"},
+		{"application/json", ``, "output reason is missing"},
+		{"application/json", `"no"`, "the answer is not a JSON object"},
+		{form, `{"reason":"looks good"}`, `{"reason":"looks good"}`},
+		{form, `{"approved":false,"reason":"not on Fri"}`, "task ask: not on Fri"},
+		{form, `approved=false`, "the answer is not a JSON object"},
+		{"", `{"approved":false,"reason":"not on Fri"}`, "task ask: not on Fri"},
+		{"text/plain", ``, "output reason is missing"},
 	} {
 		w := newWorld(t)
 		w.clock = nil // virtual time would not wait for a person
@@ -363,14 +371,14 @@ outputs: {reason: $ask.reason}
 			t.Errorf("log: %v", w.logs)
 		}
 		w.mu.Unlock()
-		err := x.Callback(x.Callbacks()[0].ID, interp.CallbackRequest{Method: "POST", Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body)})
+		err := x.Callback(x.Callbacks()[0].ID, interp.CallbackRequest{Method: "POST", Header: http.Header{"Content-Type": {c.kind}}, Body: []byte(c.body)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if o := x.Wait(); strings.HasPrefix(want, "{") {
-			succeeds(t, o, want)
+		if o := x.Wait(); strings.HasPrefix(c.want, "{") {
+			succeeds(t, o, c.want)
 		} else {
-			fails(t, o, want)
+			fails(t, o, c.want)
 		}
 	}
 }

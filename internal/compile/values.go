@@ -114,29 +114,37 @@ func (b *body) resolve(x expr.Expr) expr.Expr {
 const maxExpression = 400
 
 // fit returns x, or an equal expression of which parts have been assigned to
-// variables before. The language promises no short circuit of and and or, so
-// that evaluating a part early changes nothing that could be relied on.
+// variables before, as few and as long as the limit lets them be. The language
+// promises no short circuit of and and or, so that evaluating a part early
+// changes nothing that could be relied on.
 func (v *values) fit(x expr.Expr) expr.Expr {
+	x = rebuild(x, v.fit)
 	for length(x) > maxExpression {
-		var longest expr.Expr
-		rebuild(x, func(part expr.Expr) expr.Expr {
-			if longest == nil || length(part) > length(longest) {
-				longest = part
-			}
-			return part
-		})
-		if longest == nil || length(longest) < 32 { // a long literal, or nothing that would help
+		part := longest(x)
+		if part == nil || length(part) < 32 { // a long literal, or nothing that would help
 			return v.assign(x)
 		}
-		short := v.assign(v.fit(longest))
-		x = rebuild(x, func(part expr.Expr) expr.Expr {
-			if part == longest {
+		short := v.assign(part)
+		x = rebuild(x, func(one expr.Expr) expr.Expr {
+			if one == part {
 				return short
 			}
-			return part
+			return one
 		})
 	}
 	return x
+}
+
+// longest returns the longest of an expression's parts, nil when it has none.
+func longest(x expr.Expr) expr.Expr {
+	var found expr.Expr
+	rebuild(x, func(part expr.Expr) expr.Expr {
+		if found == nil || length(part) > length(found) {
+			found = part
+		}
+		return part
+	})
+	return found
 }
 
 func (v *values) assign(x expr.Expr) expr.Expr {

@@ -72,6 +72,22 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// A caret stands below its character, however wide those before are.
+func TestRenderWideCharacters(t *testing.T) {
+	for line, want := range map[string]string{
+		`x: "日本" $y`:         "          ^^",
+		`x: "🐧" $y`:          "        ^^",
+		"x: \"e\u0301\" $y":  "       ^^",
+		`x: "plain text" $y`: "                ^^",
+	} {
+		col := strings.Index(line, "$")
+		_, caret := snippet(line, len([]rune(line[:col]))+1, 2)
+		if caret != want {
+			t.Errorf("%s: caret %q, want %q", line, caret, want)
+		}
+	}
+}
+
 func TestRenderLongLineAndOddPositions(t *testing.T) {
 	src := []byte(strings.Repeat("x", 10000))
 	for _, p := range []Pos{{"f", 1, 9000}, {"f", 1, 20000}, {"f", 1, 0}, {"f", 9, 1}, {}} {
@@ -90,6 +106,25 @@ func TestSuggest(t *testing.T) {
 	} {
 		if got := Suggest(word, keys); got != want {
 			t.Errorf("Suggest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+// The distance that is cut off early is the one that is computed in full.
+func TestDistanceWithinALimit(t *testing.T) {
+	words := []string{"", "a", "ab", "ba", "abc", "bac", "acb", "function", "functoin", "funtcion", "fnuction", "task_number_1", "task_numberr_1", "retry", "trery"}
+	var m meter
+	for _, a := range words {
+		for _, b := range words {
+			full := m.distance(a, b, 100)
+			if back := m.distance(b, a, 100); back != full {
+				t.Errorf("%q and %q are %d apart, and back %d", a, b, full, back)
+			}
+			for limit := range 6 {
+				if got := m.distance(a, b, limit); got != min(full, limit+1) {
+					t.Errorf("%q and %q within %d: %d, in full %d", a, b, limit, got, full)
+				}
+			}
 		}
 	}
 }

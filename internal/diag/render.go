@@ -75,8 +75,25 @@ func snippet(line string, col, width int) (text, caret string) {
 	end := min(len(runes), start+maxSnippet)
 	shown := runes[start:end]
 	text = clean(string(shown))
-	width = max(1, min(width, end-col+1))
-	return text, strings.Repeat(" ", col-1-start) + strings.Repeat("^", width)
+	before, under := runes[start:col-1], runes[col-1:min(col-1+max(width, 1), end)]
+	return text, strings.Repeat(" ", columns(before)) + strings.Repeat("^", max(1, columns(under)))
+}
+
+// columns is how many columns a terminal gives to characters: two to those of
+// East Asia and to pictures, none to marks on the one before.
+func columns(runes []rune) int {
+	n := 0
+	for _, r := range runes {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+		case unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana),
+			r >= 0x1F300 && r <= 0x1FAFF, r >= 0xFF01 && r <= 0xFF60, r >= 0x3000 && r <= 0x303E:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 // clean keeps a hostile source from steering the terminal.

@@ -20,8 +20,8 @@ import (
 
 // uploadInputs puts the files that parameters name by default into the bucket:
 // gs://$bucket/penguins/penguins.csv is filled from penguins.csv beside the
-// spec, if it is there.
-func (c *Cloud) uploadInputs(ctx context.Context, p Pipeline, need compile.Requirements, say func(string, ...any)) error {
+// spec that declares the parameter, if it is there.
+func (c *Cloud) uploadInputs(ctx context.Context, need compile.Requirements, say func(string, ...any)) error {
 	for _, param := range need.Inputs {
 		uri, ok := constantText(param.Default, map[string]string{
 			"bucket": Bucket(c.Project), "project": c.Project, "location": c.Region,
@@ -33,7 +33,7 @@ func (c *Cloud) uploadInputs(ctx context.Context, p Pipeline, need compile.Requi
 		if !ok {
 			continue
 		}
-		file := filepath.Join(filepath.Dir(p.File), path.Base(object))
+		file := filepath.Join(filepath.Dir(param.At.File), path.Base(object))
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			continue // it may be in the bucket already; the run says if not
 		}

@@ -86,7 +86,7 @@ func (c *Cloud) Deploy(ctx context.Context, p Pipeline, say func(format string, 
 	if err := c.CreatePipelineBucket(); err != nil {
 		return err
 	}
-	if err := c.uploadInputs(ctx, p, need, say); err != nil {
+	if err := c.uploadInputs(ctx, need, say); err != nil {
 		return err
 	}
 	if err := c.deployFunctions(ctx, need, images["functions"], say); err != nil {

@@ -35,6 +35,14 @@ func (c *checker) key(t *Task, key string) *finding {
 	return c.at(t.At, len(t.Name))
 }
 
+// keyOr begins a finding about a key, or else about the one around it.
+func (c *checker) keyOr(t *Task, key, around string) *finding {
+	if _, ok := t.Where[key]; ok {
+		return c.key(t, key)
+	}
+	return c.key(t, around)
+}
+
 // task checks one task, whose expressions are in the scope s.
 func (c *checker) task(t *Task, s *scope) {
 	s = s.of(t)
@@ -70,7 +78,11 @@ func (c *checker) after(t *Task, s *scope) {
 		case name == t.Name:
 			c.key(t, "after."+name).errorf("cycle", "the task %s waits for itself", name)
 		case s.tasks[name] == nil:
-			c.key(t, "after."+name).hint(c.didYouMean(name, func() []string { return keys(s.tasks) }, "")).
+			hint := "the tasks of onExit run after all others"
+			if !s.runsLater(name) {
+				hint = c.didYouMean(name, func() []string { return keys(s.tasks) }, "")
+			}
+			c.key(t, "after."+name).hint(hint).
 				errorf("unknown-reference", "there is no task %q to wait for", name)
 		}
 	}
@@ -84,12 +96,7 @@ func (c *checker) retry(t *Task) {
 	if r == nil {
 		return
 	}
-	where := func(key string) *finding {
-		if _, ok := t.Where[key]; ok {
-			return c.key(t, key)
-		}
-		return c.key(t, "retry")
-	}
+	where := func(key string) *finding { return c.keyOr(t, key, "retry") }
 	if r.Max < 0 || r.Max > maxRetries {
 		where("max").errorf("out-of-range", "a task is retried 0 to %d times, not %d", maxRetries, r.Max)
 	}
@@ -235,29 +242,6 @@ func (c *checker) scalars(list []*Input, s *scope, what string) {
 	for _, in := range list {
 		c.scalar(in.Value, s, what+" "+in.Name)
 	}
-}
-
-func (c *checker) http(t *Task, k *HTTP, s *scope) {
-	c.scalar(k.URL, s, "the URL")
-	if lit, ok := k.URL.(*Lit); ok {
-		if u, ok := lit.V.(string); ok && !strings.HasPrefix(u, "https://") && !strings.HasPrefix(u, "http://") {
-			c.valueAt(lit).hint("begin with https://").errorf("bad-value", "%q is not a URL", u)
-		}
-	}
-	c.scalars(k.Headers, s, "the header")
-	for _, q := range k.Query {
-		c.valueType(q.Value, s)
-	}
-	if k.Body != nil {
-		c.valueType(k.Body, s)
-	}
-	if k.Audience != nil {
-		c.scalar(k.Audience, s, "the audience")
-		if k.Auth != "OIDC" {
-			c.key(t, "audience").hint("add auth: OIDC").errorf("conflict", "only an OIDC token has an audience")
-		}
-	}
-	c.outputsByValue(t)
 }
 
 // candidateTag is the tag of a new revision in the URL at which it is probed,

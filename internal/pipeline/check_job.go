@@ -5,7 +5,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kakehi/kakehi/internal/lazyregexp"
 )
+
+// variableForm is what Vertex AI takes for the name of an environment variable:
+// a C identifier.
+var variableForm = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func (c *checker) job(t *Task, k *Job, s *scope) {
 	if k.Spec != nil {
@@ -17,6 +23,12 @@ func (c *checker) job(t *Task, k *Job, s *scope) {
 		c.scalar(v, s, "an argument")
 	}
 	c.scalars(k.Env, s, "the variable")
+	for _, e := range k.Env {
+		if !variableForm.MatchString(e.Name) {
+			c.at(e.At, max(1, len(e.Name))).hint("letters, digits and _, no digit first").
+				errorf("bad-name", "%q cannot be the name of an environment variable", e.Name)
+		}
+	}
 	if most := machines().MaxEnv; len(k.Env) > most {
 		c.key(t, "env").errorf("out-of-range", "a job has at most %d environment variables, not %d", most, len(k.Env))
 	}
@@ -33,26 +45,6 @@ func (c *checker) job(t *Task, k *Job, s *scope) {
 	c.disk(t, k)
 	if k.Spot && (t.Retry == nil || t.Retry.Max == 0) {
 		c.key(t, "spot").hint("add retry: 3").warnf("spot", "a spot machine may be taken away at any time, and this task is not retried")
-	}
-}
-
-// jobSpec checks the raw form only so far that a mistake of shape is seen here.
-func (c *checker) jobSpec(k *Job, s *scope) {
-	c.valueType(k.Spec, s)
-	fields, ok := k.Spec.(*Fields)
-	if !ok {
-		c.valueAt(k.Spec).hint("begin with workerPoolSpecs").errorf("type-mismatch", "jobSpec is a map")
-		return
-	}
-	pools := slices.IndexFunc(fields.Fields, func(f *Input) bool { return f.Name == "workerPoolSpecs" })
-	if pools < 0 {
-		c.valueAt(k.Spec).errorf("missing-key", "a CustomJobSpec needs workerPoolSpecs")
-		return
-	}
-	if _, literal := fields.Fields[pools].Value.(*Items); !literal {
-		if t := c.valueType(fields.Fields[pools].Value, s); t != "" && t != List {
-			c.valueAt(fields.Fields[pools].Value).errorf("type-mismatch", "workerPoolSpecs is a list, not %s", article(t))
-		}
 	}
 }
 
@@ -87,7 +79,7 @@ func (c *checker) accelerator(t *Task, k *Job, row *machineRow) {
 	counts, fits := row.Accelerators[k.Accelerator]
 	switch all := machines().accelerators; {
 	case !fits && !slices.Contains(all(), k.Accelerator):
-		c.key(t, "accelerator").hint(c.didYouMean(k.Accelerator, all, "")).
+		c.key(t, "accelerator").hint(c.didYouMean(k.Accelerator, all, "one of "+strings.Join(all(), ", "))).
 			errorf("unknown-accelerator", "Vertex AI has no accelerator %q", k.Accelerator)
 	case len(row.Accelerators) == 0:
 		c.key(t, "accelerator").hint(machinesHint(k)).errorf("accelerator", "the machine %s takes no accelerator", k.Machine)
@@ -113,10 +105,7 @@ func machinesHint(k *Job) string {
 
 func (c *checker) disk(t *Task, k *Job) {
 	d := machines().Disk
-	where := c.key(t, "disk")
-	if _, ok := t.Where["size"]; ok {
-		where = c.key(t, "size")
-	}
+	where := c.keyOr(t, "size", "disk")
 	if k.DiskGB != 0 && (k.DiskGB < d.MinGB || k.DiskGB > d.MaxGB) {
 		where.errorf("out-of-range", "a boot disk has %d to %d GB, not %d", d.MinGB, d.MaxGB, k.DiskGB)
 	}

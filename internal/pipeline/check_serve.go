@@ -114,18 +114,17 @@ func (c *checker) rollout(t *Task, k *Rollout, s *scope) {
 
 func (c *checker) steps(t *Task, k *Rollout) {
 	last := 0
-	for _, step := range k.Steps {
+	for i, step := range k.Steps {
+		where := c.keyOr(t, "steps."+strconv.Itoa(i), "steps")
 		switch {
 		case step < 1 || step > 100:
-			c.key(t, "steps").errorf("out-of-range", "a step is a percentage, 1 to 100, not %d", step)
-			return
+			where.errorf("out-of-range", "a step is a percentage, 1 to 100, not %d", step)
 		case step <= last:
-			c.key(t, "steps").errorf("out-of-range", "the steps rise, and %d does not follow %d", step, last)
-			return
+			where.hint("leave it out, or put it in order").errorf("out-of-range", "the steps rise, and %d does not follow %d", step, last)
 		}
 		last = step
 	}
-	if len(k.Steps) > 0 && last != 100 {
+	if len(k.Steps) > 0 && last < 100 {
 		c.key(t, "steps").hint("add 100").errorf("out-of-range", "the last step is 100, not %d", last)
 	}
 }

@@ -54,6 +54,11 @@ func (s *scope) of(t *Task) *scope {
 	return &c
 }
 
+// runsLater reports whether a task of that name runs only after this place.
+func (s *scope) runsLater(name string) bool {
+	return slices.ContainsFunc(s.later, func(t *Task) bool { return t.Name == name })
+}
+
 func (s *scope) names() []string {
 	names := append(keys(s.types), keys(s.tasks)...)
 	if len(s.params) > 0 {
@@ -174,12 +179,14 @@ func (c *checker) unknownName(x *expr.Ident, s *scope) {
 		d.hint("only " + strings.Join(keys(s.types), ", ") + " are known before a run")
 	case s.params[x.Name] != nil:
 		d.hint("write params." + x.Name)
-	case slices.ContainsFunc(s.later, func(t *Task) bool { return t.Name == x.Name }):
+	case s.runsLater(x.Name):
 		d.hint("the tasks of onExit run after all others, and after the outputs are taken")
 	case x.Name == Event:
 		d.hint("event is known in the in of a trigger only")
 	case x.Name == Status:
 		d.hint("status is known in onExit only")
+	case x.Name == DefaultItem:
+		d.hint("item is known in a task with foreach, and not in its list")
 	default:
 		d.hint(c.didYouMean(x.Name, s.names, ""))
 	}
@@ -193,6 +200,9 @@ func (c *checker) memberType(x *expr.Member, s *scope) Type {
 		return c.fieldType(c.exprType(x.X, s), x)
 	}
 	if t, ok := s.types[id.Name]; ok {
+		if id.Name == Status {
+			return c.statusType(x)
+		}
 		return c.fieldType(t, x)
 	}
 	switch t := s.tasks[id.Name]; {
@@ -230,6 +240,19 @@ func (c *checker) outputType(t *Task, x *expr.Member) Type {
 	}
 	c.at(x.At, len(x.Name)).hint(c.didYouMean(x.Name, t.outputNames, outputsHint(t))).
 		errorf("unknown-reference", "the task %s has no output %q", t.Name, x.Name)
+	return ""
+}
+
+// statusType is the type of a field of [Status]; that of its error is not
+// known.
+func (c *checker) statusType(x *expr.Member) Type {
+	switch x.Name {
+	case "state":
+		return String
+	case "error":
+	default:
+		c.at(x.At, len(x.Name)).hint("status has state and error").errorf("unknown-reference", "status has no field %q", x.Name)
+	}
 	return ""
 }
 

@@ -121,18 +121,28 @@ func (c *checker) names(p *Pipeline) {
 // maxShown bounds the tasks that a message lists.
 const maxShown = 10
 
-// cycles reports one circle of dependencies, at the task that begins it.
+// cycles reports circles of dependencies, each at the task that begins it and no
+// two with a task in common.
 func (c *checker) cycles(tasks []*Task) {
-	_, cycle := Order(tasks)
-	if len(cycle) < 2 { // a task that names itself is reported where it does
-		return
+	for {
+		_, cycle := Order(tasks)
+		if len(cycle) == 0 {
+			return
+		}
+		if len(cycle) > 1 { // a task that names itself is reported where it does
+			c.cycle(tasks, cycle)
+		}
+		tasks = slices.DeleteFunc(slices.Clone(tasks), func(t *Task) bool { return slices.Contains(cycle, t.Name) })
 	}
-	i := slices.IndexFunc(tasks, func(t *Task) bool { return t.Name == cycle[0] })
+}
+
+func (c *checker) cycle(tasks []*Task, cycle []string) {
+	first := slices.IndexFunc(tasks, func(t *Task) bool { return t.Name == cycle[0] })
 	shown := cycle
 	if len(cycle) > maxShown {
 		shown = append(slices.Clone(cycle[:maxShown]), "…")
 	}
-	c.at(tasks[i].At, len(cycle[0])).
+	c.at(tasks[first].At, len(cycle[0])).hint("one of them must do without the next").
 		errorf("cycle", "the tasks wait for each other: %s → %s", strings.Join(shown, " → "), cycle[0])
 }
 

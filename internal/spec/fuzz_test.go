@@ -32,7 +32,6 @@ func FuzzParse(f *testing.F) {
 		if (p == nil) == (err == nil) {
 			t.Fatalf("pipeline %v and error %v", p, err)
 		}
-		Is(src)
 		if err != nil {
 			l := positioned(t, files, err)
 			diag.Render(&bytes.Buffer{}, l, func(string) []byte { return src }, true)

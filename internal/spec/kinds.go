@@ -16,11 +16,11 @@ func kindFields() []field[taskDraft] {
 	return []field[taskDraft]{
 		{key: "function", doc: "A Go function of functions/, called on Cloud Run with OIDC.", schema: pattern(identifierPattern),
 			read: func(r *reader, n *node, t *taskDraft) {
-				if r.str(n) != "" {
+				if r.some(n) != "" {
 					t.Kind = &pipeline.Function{At: n.at, Name: r.identifier(n, "a function")}
 				}
 			}},
-		{key: "http", doc: "A request to any URL. Each output is the field of its name in the JSON answer.", schema: either(stringSchema(), ref("http")),
+		{key: "http", doc: "A request to any URL. Each output is the field of its name in the JSON answer.", schema: either(urlSchema(), ref("http")),
 			read: func(r *reader, n *node, t *taskDraft) { t.Kind = r.http(n) }},
 		{key: "job", doc: "A Vertex AI CustomJob.", schema: ref("job"),
 			read: func(r *reader, n *node, t *taskDraft) { r.job(n, t) }},
@@ -35,14 +35,12 @@ func kindFields() []field[taskDraft] {
 				t.rollout = &pipeline.Rollout{At: n.at}
 				rolloutObject().read(r, n, t.rollout)
 			}},
-		{key: "pipeline", doc: "Another pipeline: its file, such as ./other.yaml, or the pipeline itself.", schema: either(stringSchema(), ref("pipeline")),
+		{key: "pipeline", doc: "Another pipeline: its file, such as ./other.yaml, or the pipeline itself.", schema: either(pattern(`^\.\.?/`), ref("pipeline")),
 			read: func(r *reader, n *node, t *taskDraft) { r.sub(n, t) }},
-		{key: "approve", doc: "Wait until a person approves; the text tells what. Each output is the field of its name in the JSON answer.", schema: stringSchema(),
+		{key: "approve", doc: "Wait until a person approves; the text tells what. Each output is the field of its name in the JSON answer.", schema: someText(),
 			read: func(r *reader, n *node, t *taskDraft) {
-				if n.isText() {
+				if r.some(n) != "" {
 					t.Kind = &pipeline.Approve{At: n.at, Message: r.textValue(n)}
-				} else {
-					r.str(n)
 				}
 			}},
 	}
@@ -52,7 +50,7 @@ func kindFields() []field[taskDraft] {
 func (r *reader) http(n *node) *pipeline.HTTP {
 	k := &pipeline.HTTP{At: n.at, Method: "GET"}
 	if n.kind != mapping {
-		if r.str(n) != "" {
+		if r.some(n) != "" {
 			k.URL = r.value(n)
 		}
 		return k
@@ -71,7 +69,7 @@ func httpObject() object[pipeline.HTTP] {
 		fields: []field[pipeline.HTTP]{
 			{key: "method", doc: "GET unless there is a body, then POST.", schema: enum(httpMethods...),
 				read: func(r *reader, n *node, k *pipeline.HTTP) { k.Method = r.oneOf(n, httpMethods...) }},
-			{key: "url", doc: "The URL.", schema: stringSchema(), required: true,
+			{key: "url", doc: "The URL.", schema: urlSchema(), required: true,
 				read: func(r *reader, n *node, k *pipeline.HTTP) { k.URL = r.value(n) }},
 			{key: "headers", doc: "Request headers.", schema: anyMap(),
 				read: func(r *reader, n *node, k *pipeline.HTTP) { k.Headers = r.fieldsOf(n) }},
@@ -134,7 +132,7 @@ func jobObject() object[jobDraft] {
 		doc:  "A Vertex AI CustomJob: one container on one or more machines.",
 		fields: []field[jobDraft]{
 			{key: "image", doc: "A registry's image, or ko://./path for a Go program.", schema: stringSchema(),
-				read: func(r *reader, n *node, k *jobDraft) { k.Image = r.str(n) }},
+				read: func(r *reader, n *node, k *jobDraft) { k.Image = r.some(n) }},
 			{key: "command", doc: "Replaces the image's entry point.", schema: oneOrMore(ref("value")),
 				read: func(r *reader, n *node, k *jobDraft) { k.Command = r.values(n) }},
 			{key: "args", doc: "Arguments. With them, place {{$}} for KFP's executor input yourself.", schema: oneOrMore(ref("value")),
@@ -142,7 +140,7 @@ func jobObject() object[jobDraft] {
 			{key: "env", doc: "Environment variables.", schema: anyMap(),
 				read: func(r *reader, n *node, k *jobDraft) { k.Env = r.fieldsOf(n) }},
 			{key: "machine", doc: "The machine type; " + defaultMachine + " unless you say otherwise.", schema: stringSchema(),
-				read: func(r *reader, n *node, k *jobDraft) { k.Machine = r.str(n) }},
+				read: func(r *reader, n *node, k *jobDraft) { k.Machine = r.some(n) }},
 			{key: "accelerator", doc: "Such as NVIDIA_L4 or 2 × NVIDIA_TESLA_T4.", schema: pattern(acceleratorPattern),
 				read: func(r *reader, n *node, k *jobDraft) { k.Accelerator, k.Accelerators = r.accelerator(n) }},
 			{key: "replicas", doc: "How many machines run the container.", schema: intSchema(1),
@@ -158,7 +156,7 @@ func jobObject() object[jobDraft] {
 			{key: "spot", doc: "Use spot machines: cheaper, but they may be taken away at any time.", schema: boolSchema(),
 				read: func(r *reader, n *node, k *jobDraft) { k.Spot = r.boolean(n) }},
 			{key: "service_account", doc: "The service account's e-mail address; the pipeline's for jobs unless you say otherwise.", schema: stringSchema(),
-				read: func(r *reader, n *node, k *jobDraft) { k.ServiceAccount = r.str(n) }},
+				read: func(r *reader, n *node, k *jobDraft) { k.ServiceAccount = r.some(n) }},
 			{key: "base_output", doc: "A gs:// prefix from which Vertex AI sets AIP_MODEL_DIR and the like.", schema: stringSchema(),
 				read: func(r *reader, n *node, k *jobDraft) { k.BaseOutput = r.value(n) }},
 			{key: "jobSpec", doc: "Vertex AI's own CustomJobSpec, instead of the keys above.", schema: anyMap(),
@@ -170,6 +168,7 @@ func jobObject() object[jobDraft] {
 					k.Spec = r.value(n)
 				}},
 		},
+		extra: anyRequired("image", "jobSpec"),
 	}
 }
 
@@ -218,7 +217,7 @@ func serveObject() object[pipeline.Serve] {
 			{key: "golden", doc: "A reference to a Dataset of requests with the predictions they must get.", schema: stringSchema(),
 				read: func(r *reader, n *node, k *pipeline.Serve) { k.Golden = r.value(n) }},
 			{key: "image", doc: "A model server of your own; Kakehi's unless you say otherwise.", schema: stringSchema(),
-				read: func(r *reader, n *node, k *pipeline.Serve) { k.Image = r.str(n) }},
+				read: func(r *reader, n *node, k *pipeline.Serve) { k.Image = r.some(n) }},
 			{key: "cpu", doc: "CPUs of an instance, such as 1 or 0.5.", schema: numberSchema(),
 				read: func(r *reader, n *node, k *pipeline.Serve) {
 					if f, ok := r.number(n); ok {
@@ -295,12 +294,20 @@ func (r *reader) steps(n *node) []int {
 		r.errorf(n, "wrong-type", "write it as [5, 25, 50, 100]", "steps is a list of percentages, not %s", n.describe())
 		return nil
 	}
+	if len(n.items) == 0 {
+		r.errorf(n, "bad-value", "write it as [5, 25, 50, 100]", "a rollout needs at least one step")
+	}
 	var steps []int
-	for _, item := range n.items {
+	for i, item := range n.items {
+		if item.kind != scalar || item.tag != "!!int" {
+			r.errorf(item, "wrong-type", "write it as [5, 25, 50, 100]", "a step is a whole number of percent, not %s", item.describe())
+			continue
+		}
+		r.mark("steps."+strconv.Itoa(i), item)
 		steps = append(steps, r.count(item))
 	}
-	if len(steps) == 0 {
-		r.errorf(n, "bad-value", "write it as [5, 25, 50, 100]", "a rollout needs at least one step")
+	if len(steps) < len(n.items) {
+		return nil // how they rise cannot be judged
 	}
 	return steps
 }
@@ -325,7 +332,7 @@ func (r *reader) sub(n *node, t *taskDraft) {
 		t.Kind = &pipeline.Sub{At: n.at, Pipeline: p}
 		return
 	}
-	if r.str(n) == "" {
+	if r.some(n) == "" {
 		return
 	}
 	if p := r.subFile(n); p != nil {

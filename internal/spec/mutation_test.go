@@ -102,7 +102,7 @@ var mutations = []mutation{
 	{"seed: 42", "seed: {type: Int}"}, {"seed: 42", "seed: {type: [int]}"}, {"type: Dataset, default: gs://$bucket/x.csv", "type: Dataset, default: /x.csv"}, {"gs://$bucket/x.csv", "$params.seed"},
 	{"gs://$bucket/x.csv", "$clean.rows"}, {"gs://$bucket/x.csv", "3"}, {"params:\n", "params: 3\nparam:\n"}, {"    function: clean", "    function: [clean]"}, {"    function: clean", "    function: Clean-up"},
 	{"    function: clean", "    function:"}, {"in: {data: $params.data, seed: $params.seed}", "in: $params.data"}, {"in: {data: $params.data, seed: $params.seed}", "in: [1]"},
-	{"out: {rows: Dataset, n: int}", "out: [rows]"}, {"out: {rows: Dataset, n: int}", "out: Dataset"}, {"n: int}", "n: 3}"}, {"n: int}", "n: number}"}, {"n: int}", "N: int}"},
+	{"out: {rows: Dataset, n: int}", "out: [rows]"}, {"out: {rows: Dataset, n: int}", "out: Dataset"}, {"n: int}", "n: 3}"}, {"n: int}", "n: number}"}, {"n: int}", "n-n: int}"},
 	{"timeout: 10m", "timeout: 600"}, {"timeout: 10m", "timeout: ten minutes"}, {"timeout: 10m", "timeout: -1m"}, {"timeout: 10m", "timeout: 10"}, {"timeout: 10m", "timeout: []"}, {"timeout: 10m", "timeout: 31m"},
 	{"timeout: 10m", "timeout: 0s"}, {"timeout: 10m", "timeout: 1e9s"}, {"timeout: 10m", "timeout: 999999999999d"}, {"timeout: 1h", "timeout: 366d"}, {"cache: true", "cache: yes"}, {"cache: true", "cache: 1"},
 	{"cache: true", "cache: maybe"}, {"retry: 2", "retry: two"}, {"retry: 2", "retry: -1"}, {"retry: 2", "retry: 101"}, {"retry: 2", "retry: 1.5"}, {"retry: 2", "retry: [2]"}, {"retry: 2", "retry: 99999999999"},

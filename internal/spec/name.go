@@ -10,19 +10,31 @@ import (
 
 const (
 	identifierPattern = `^[a-z][a-z0-9_]{0,62}$`
+	outputPattern     = `^[A-Za-z][A-Za-z0-9_]{0,62}$`
 	hyphenPattern     = `^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`
 )
 
 var (
 	identifierForm = lazyregexp.New(identifierPattern)
+	outputForm     = lazyregexp.New(outputPattern)
 	hyphenForm     = lazyregexp.New(hyphenPattern)
 )
 
-// identifier checks the name of a task, a parameter, an input or an output.
+// identifier checks the name of a task, a parameter, an input or an output of a
+// pipeline.
 func (r *reader) identifier(n *node, what string) string {
-	if !identifierForm.MatchString(n.value) {
-		hint := "lower-case letters, digits and _, at most 63, a letter first"
-		if s := strings.ReplaceAll(lowerWords(n.value, '_'), "-", "_"); identifierForm.MatchString(s) {
+	return r.name(n, what, identifierForm, "lower-case letters, digits and _, at most 63, a letter first")
+}
+
+// output checks the name of a task's output, which may be that of a field in
+// somebody else's JSON.
+func (r *reader) output(n *node) string {
+	return r.name(n, "an output", outputForm, "letters, digits and _, at most 63, a letter first")
+}
+
+func (r *reader) name(n *node, what string, form *lazyregexp.Regexp, hint string) string {
+	if !form.MatchString(n.value) {
+		if s := strings.ReplaceAll(lowerWords(n.value, '_'), "-", "_"); form.MatchString(s) {
 			hint = "write " + s
 		}
 		r.errorf(n, "bad-name", hint, "%s cannot be the name of %s", quote(n.value), what)

@@ -34,36 +34,37 @@ func pipelineObject() object[pipeline.Pipeline] {
 				read: func(r *reader, n *node, p *pipeline.Pipeline) { p.Description = r.str(n) }},
 			{key: "params", doc: "The pipeline's parameters. A default gives the type.", schema: mapOf(identifierPattern, ref("param")),
 				read: func(r *reader, n *node, p *pipeline.Pipeline) {
-					r.each(n, "params", func(key, value *node) { p.Params = append(p.Params, r.param(key, value)) })
+					r.each(n, "params", "NAME: DEFAULT", func(key, value *node) { p.Params = append(p.Params, r.param(key, value)) })
 				}},
 			{key: "tasks", doc: "The tasks by name. A task waits for those it refers to.", schema: nonEmpty(mapOf(identifierPattern, ref("task"))), required: true,
 				read: func(r *reader, n *node, p *pipeline.Pipeline) {
-					p.Tasks = r.tasks(n)
+					p.Tasks = r.tasks(n, "tasks")
 					if n.kind == mapping && len(n.fields) == 0 || n.isNull() {
 						r.errorf(n, "missing-key", "add a task", "the pipeline has no tasks")
 					}
 				}},
 			{key: "outputs", doc: "The pipeline's results: name: $TASK.OUTPUT.", schema: mapOf(identifierPattern, ref("value")),
 				read: func(r *reader, n *node, p *pipeline.Pipeline) {
-					r.each(n, "outputs", func(key, value *node) {
+					r.each(n, "outputs", "NAME: $TASK.OUTPUT", func(key, value *node) {
 						p.Outputs = append(p.Outputs, &pipeline.Result{At: key.at, Name: r.identifier(key, "an output"), Value: r.value(value)})
 					})
 				}},
 			{key: "onExit", doc: "Tasks that run at the end, also after a failure; they may use $status.state and $status.error.", schema: mapOf(identifierPattern, ref("task")),
-				read: func(r *reader, n *node, p *pipeline.Pipeline) { p.OnExit = r.tasks(n) }},
+				read: func(r *reader, n *node, p *pipeline.Pipeline) { p.OnExit = r.tasks(n, "onExit") }},
 			{key: "triggers", doc: "Events that start the pipeline.", schema: listOf(ref("trigger")),
 				read: func(r *reader, n *node, p *pipeline.Pipeline) { p.Triggers = r.triggers(n) }},
 		},
 	}
 }
 
-// each calls f for each pair of a map whose keys are names.
-func (r *reader) each(n *node, what string, f func(key, value *node)) {
+// each calls f for each pair of a map whose keys are names, which is written
+// in the form.
+func (r *reader) each(n *node, what, form string, f func(key, value *node)) {
 	if n.isNull() {
 		return
 	}
 	if n.kind != mapping {
-		r.errorf(n, "wrong-type", "", "%s is a map, not %s", what, n.describe())
+		r.errorf(n, "wrong-type", "write it as "+form, "%s is a map, not %s", what, n.describe())
 		return
 	}
 	for _, p := range n.fields {
@@ -127,6 +128,7 @@ func paramObject() object[pipeline.Param] {
 			{key: "description", doc: "What the parameter means.", schema: stringSchema(),
 				read: func(r *reader, n *node, p *pipeline.Param) { p.Description = r.str(n) }},
 		},
+		extra: anyRequired("type", "default"),
 	}
 }
 
@@ -170,23 +172,16 @@ func (r *reader) exactlyOne(n *node, owner string, keys ...string) {
 	}
 }
 
-// Patterns of Pub/Sub's topic ids (cloud.google.com/pubsub/docs/pubsub-basics)
-// and of the five fields of cron.
-const (
-	topicPattern = `^[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`
-	cronPattern  = `^[0-9*,/-]+ [0-9*,/-]+ [0-9*,/-]+ [A-Za-z0-9*,/-]+ [A-Za-z0-9*,/-]+$`
-)
+// topicPattern is that of Pub/Sub's topic ids
+// (cloud.google.com/pubsub/docs/pubsub-basics).
+const topicPattern = `^[A-Za-z][A-Za-z0-9._~%+-]{2,254}$`
 
-var (
-	topicForm = lazyregexp.New(topicPattern)
-	cronForm  = lazyregexp.New(cronPattern)
-)
+var topicForm = lazyregexp.New(topicPattern)
 
-// matching reads text of a form.
-func (r *reader) matching(n *node, form *lazyregexp.Regexp, what, hint string) string {
+func (r *reader) topic(n *node) string {
 	s := r.str(n)
-	if n.isText() && !form.MatchString(s) {
-		r.errorf(n, "bad-value", hint, "%s is not %s", quote(s), what)
+	if n.isText() && !topicForm.MatchString(s) {
+		r.errorf(n, "bad-value", "3 to 255 letters, digits and hyphens, a letter first", "%s is not a topic", quote(s))
 	}
 	return s
 }
@@ -197,13 +192,9 @@ func triggerObject() object[pipeline.Trigger] {
 		doc:  "An event that starts the pipeline.",
 		fields: []field[pipeline.Trigger]{
 			{key: "pubsub", doc: "A Pub/Sub topic, each of whose messages starts a run.", schema: pattern(topicPattern),
-				read: func(r *reader, n *node, t *pipeline.Trigger) {
-					t.PubSub = r.matching(n, topicForm, "a topic", "3 to 255 letters, digits and hyphens, a letter first")
-				}},
+				read: func(r *reader, n *node, t *pipeline.Trigger) { t.PubSub = r.topic(n) }},
 			{key: "schedule", doc: "A cron expression of five fields, in UTC.", schema: pattern(cronPattern),
-				read: func(r *reader, n *node, t *pipeline.Trigger) {
-					t.Schedule = r.matching(n, cronForm, "a cron expression", `minute, hour, day, month, weekday: "0 6 * * MON"`)
-				}},
+				read: func(r *reader, n *node, t *pipeline.Trigger) { t.Schedule = r.cron(n) }},
 			{key: "object", doc: "A gs:// prefix whose new objects start a run.", schema: stringSchema(),
 				read: func(r *reader, n *node, t *pipeline.Trigger) { t.Object = r.value(n) }},
 			{key: "in", doc: "Values of the pipeline's parameters; $event is the event.", schema: mapOf(identifierPattern, ref("value")),

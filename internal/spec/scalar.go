@@ -23,6 +23,16 @@ func (r *reader) str(n *node) string {
 	return ""
 }
 
+// some reads text that is not empty.
+func (r *reader) some(n *node) string {
+	s := r.str(n)
+	if n.isText() && strings.TrimSpace(s) == "" {
+		r.errorf(n, "bad-value", "write it between the quotes, or leave the key out", "the text is empty")
+		return ""
+	}
+	return s
+}
+
 // oneOf reads one of the words.
 func (r *reader) oneOf(n *node, words ...string) string {
 	s := r.str(n)
@@ -37,11 +47,18 @@ func (r *reader) oneOf(n *node, words ...string) string {
 	return ""
 }
 
+// yes maps what people write for the booleans.
+var yes = map[string]string{"yes": "true", "on": "true", "1": "true", "true": "true", "no": "false", "off": "false", "0": "false", "false": "false"}
+
 func (r *reader) boolean(n *node) bool {
 	if n.kind == scalar && n.tag == "!!bool" {
 		return strings.EqualFold(n.value, "true")
 	}
-	r.errorf(n, "wrong-type", "", "expected true or false, found %s", n.describe())
+	hint := ""
+	if word, ok := yes[strings.ToLower(n.value)]; ok && n.kind == scalar {
+		hint = "did you mean " + word + "?"
+	}
+	r.errorf(n, "wrong-type", hint, "expected true or false, found %s", n.describe())
 	return false
 }
 
@@ -58,7 +75,7 @@ func (r *reader) integer(n *node) (i int64, ok bool) {
 	}
 	i, err := strconv.ParseInt(digits, 0, 64)
 	if err != nil {
-		r.errorf(n, "bad-value", "", "%s does not fit a 64-bit whole number", quote(n.value))
+		r.errorf(n, "bad-value", "put it in quotes to keep it as text", "%s does not fit a 64-bit whole number", quote(n.value))
 		return 0, false
 	}
 	return i, true
@@ -86,7 +103,7 @@ func (r *reader) number(n *node) (f float64, ok bool) {
 	}
 	f, err := strconv.ParseFloat(strings.ReplaceAll(n.value, "_", ""), 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-		r.errorf(n, "bad-value", "", "%s is not a number that JSON can hold", quote(n.value))
+		r.errorf(n, "bad-value", "put it in quotes to keep it as text", "%s is not a number that JSON can hold", quote(n.value))
 		return 0, false
 	}
 	return f, true

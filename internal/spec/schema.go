@@ -11,6 +11,8 @@ type schema map[string]any
 
 func ref(name string) schema      { return schema{"$ref": "#/$defs/" + name} }
 func stringSchema() schema        { return schema{"type": "string"} }
+func someText() schema            { return schema{"type": "string", "minLength": 1} }
+func urlSchema() schema           { return pattern(`^https?://|^\$`) }
 func boolSchema() schema          { return schema{"type": "boolean"} }
 func numberSchema() schema        { return schema{"type": "number"} }
 func intSchema(least int) schema  { return schema{"type": "integer", "minimum": least} }

@@ -84,6 +84,21 @@ func TestSchemaRefusesUnknownKeysAndShapes(t *testing.T) {
 	}
 }
 
+func TestSchemaRefusesShapes(t *testing.T) {
+	s := compileSchema(t)
+	for task, ok := range map[string]bool{
+		`{function: f}`: true, `{function: ""}`: false, `{function: f, http: "https://example.com"}`: false, `{in: {x: 1}}`: false,
+		`{serve: {service: s, model: $m.m}, rollout: {steps: [100]}}`: true, `{serve: {service: s, model: $m.m}, function: f}`: false,
+		`{job: {}}`: false, `{job: {image: ko://./x}}`: true, `{job: {jobSpec: {}}}`: true,
+		`{http: $params.url}`: true, `{http: example.com}`: false, `{http: {url: "ftp://x"}}`: false, `{approve: ""}`: false,
+		`{pipeline: ./a.yaml}`: true, `{pipeline: a.yaml}`: false, `{function: f, out: {selfLink: string}}`: true, `{function: f, out: {a-b: int}}`: false,
+	} {
+		if err := s.Validate(jsonOf(t, []byte("pipeline: p\ntasks: {t: "+task+"}\n"))); (err == nil) != ok {
+			t.Errorf("%s: valid is %v, want %v (%v)", task, err == nil, ok, err)
+		}
+	}
+}
+
 // TestSchemaHasTheParsersKeys compares each map's properties in the schema with
 // the keys that the parser looks up.
 func TestSchemaHasTheParsersKeys(t *testing.T) {

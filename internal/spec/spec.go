@@ -93,8 +93,9 @@ func (l *loader) load(name string, src []byte) *pipeline.Pipeline {
 // A reader reads one file.
 type reader struct {
 	*loader
-	text  *text
-	where map[string]pipeline.Span // of the task being read
+	text   *text
+	where  map[string]pipeline.Span // of the task being read
+	onExit bool                     // the tasks being read run at the end
 }
 
 // errorf reports a mistake at n. The hint may be empty.

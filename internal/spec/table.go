@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -23,7 +24,8 @@ type object[T any] struct {
 	name   string // of its definition in the schema, and in messages
 	doc    string
 	fields []field[T]
-	extra  schema // what the schema says besides, or nil
+	extra  schema                  // what the schema says besides, or nil
+	hint   func(key string) string // for a key that is none of its own, or nil
 }
 
 // read reads n into to, reporting unknown and missing keys. It reports whether
@@ -33,16 +35,18 @@ func (o object[T]) read(r *reader, n *node, to *T) bool {
 		r.errorf(n, "wrong-type", "its keys are "+strings.Join(o.keys(), ", "), "%s is a map, not %s", o.name, n.describe())
 		return false
 	}
+	meant := map[string]bool{}
 	for _, p := range n.fields {
 		if f := o.find(p.key.value); f != nil {
 			r.mark(p.key.value, p.value)
 			f.read(r, p.value, to)
 		} else {
-			r.unknownKey(p.key, o.name, o.keys())
+			r.errorf(p.key, "unknown-key", o.hintFor(p.key.value), "%s has no key %q", o.name, p.key.value)
+			meant[suggest(p.key.value, o.keys())] = true
 		}
 	}
 	for _, f := range o.fields {
-		if f.required && n.field(f.key) == nil {
+		if f.required && n.field(f.key) == nil && !meant[f.key] {
 			r.errorf(n, "missing-key", f.key+": "+f.doc, "%s needs the key %q", o.name, f.key)
 		}
 	}
@@ -74,8 +78,14 @@ func (o object[T]) keys() []string {
 	return keys
 }
 
-func (r *reader) unknownKey(key *node, owner string, known []string) {
-	r.errorf(key, "unknown-key", didYouMean(key.value, known), "%s has no key %q", owner, key.value)
+// hintFor tells what to write for a key that the map does not have.
+func (o object[T]) hintFor(key string) string {
+	if o.hint != nil && suggest(key, o.keys()) == "" {
+		if hint := o.hint(key); hint != "" {
+			return hint
+		}
+	}
+	return didYouMean(key, o.keys())
 }
 
 // didYouMean is a hint that names the nearest of the words, or all of them.
@@ -86,9 +96,23 @@ func didYouMean(word string, words []string) string {
 	return "one of " + strings.Join(words, ", ")
 }
 
+// otherKeys maps what people from other tools write for a key, as plain writes
+// it.
+var otherKeys = map[string]string{
+	"inputs": "in", "input": "in", "arguments": "in", "with": "in", "outputs": "out", "output": "out",
+	"dependson": "after", "needs": "after", "dependencies": "after", "if": "when", "condition": "when",
+	"retries": "retry", "maxretries": "retry", "retrypolicy": "retry", "maxattempts": "max", "withitems": "foreach", "loop": "foreach",
+	"machinetype": "machine", "gpu": "accelerator", "gpus": "accelerator", "acceleratortype": "accelerator", "environment": "env",
+	"replicacount": "replicas", "serviceaccount": "service_account", "parameters": "params", "inputparameters": "params", "steps": "tasks",
+	"uri": "url", "verb": "method",
+}
+
 // suggest is diag.Suggest for a reader who may have written maxRetries or
-// max-retries for max_retries.
+// max-retries for max_retries, or a word of another tool.
 func suggest(word string, words []string) string {
+	if w := otherKeys[plain(word)]; w != "" && slices.Contains(words, w) {
+		return w
+	}
 	for _, w := range words {
 		if plain(w) == plain(word) {
 			return w

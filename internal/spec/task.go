@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,9 +20,12 @@ type taskDraft struct {
 // kindKeys are the keys that say what a task does.
 var kindKeys = []string{"function", "http", "job", "serve", "rollout", "pipeline", "approve"}
 
-func (r *reader) tasks(n *node) []*pipeline.Task {
+func (r *reader) tasks(n *node, what string) []*pipeline.Task {
+	outer := r.onExit
+	r.onExit = what == "onExit"
+	defer func() { r.onExit = outer }()
 	var ts []*pipeline.Task
-	r.each(n, "tasks", func(key, value *node) { ts = append(ts, r.task(key, value)) })
+	r.each(n, what, "NAME: {function: …}", func(key, value *node) { ts = append(ts, r.task(key, value)) })
 	return ts
 }
 
@@ -32,10 +37,11 @@ func (r *reader) task(key, n *node) *pipeline.Task {
 	if !r.tables.task.read(r, n, t) {
 		return t.Task
 	}
-	_, serves := t.Kind.(*pipeline.Serve)
-	switch {
-	case serves && n.field("rollout") != nil:
-		t.Kind.(*pipeline.Serve).Rollout = t.rollout
+	switch serve, serves := t.Kind.(*pipeline.Serve); {
+	case n.field("serve") != nil && n.field("rollout") != nil:
+		if serves {
+			serve.Rollout = t.rollout
+		}
 		r.exactlyOne(n, "the task "+key.value, without(kindKeys, "rollout")...)
 		r.noServiceIn(n.field("rollout").value)
 	case t.rollout != nil && t.Kind == nil:
@@ -82,8 +88,8 @@ func (r *reader) finish(t *taskDraft, n *node) {
 	}
 	switch k := t.Kind.(type) {
 	case *pipeline.Function, *pipeline.Job:
-		if n.field("cache") == nil {
-			t.Cache = true
+		if n.field("cache") == nil { // what a task without outputs does is its effect
+			t.Cache = len(t.Out) > 0 && !r.onExit
 		}
 	case *pipeline.Serve:
 		declares()
@@ -107,10 +113,10 @@ func taskObject() object[taskDraft] {
 		fields: append(kindFields(), []field[taskDraft]{
 			{key: "in", doc: "The inputs: values, $references and ${expressions}.", schema: mapOf(identifierPattern, ref("value")),
 				read: func(r *reader, n *node, t *taskDraft) { t.In = r.inputs(n) }},
-			{key: "out", doc: "The outputs: name: type.", schema: mapOf(identifierPattern, ref("type")),
+			{key: "out", doc: "The outputs: name: type.", schema: mapOf(outputPattern, ref("type")),
 				read: func(r *reader, n *node, t *taskDraft) {
-					r.each(n, "out", func(key, value *node) {
-						t.Out = append(t.Out, &pipeline.Output{At: key.at, Name: r.identifier(key, "an output"), Type: r.typeName(value)})
+					r.each(n, "out", "NAME: TYPE", func(key, value *node) {
+						t.Out = append(t.Out, &pipeline.Output{At: key.at, Name: r.output(key), Type: r.typeName(value)})
 					})
 				}},
 			{key: "after", doc: "Tasks to wait for besides those it refers to.", schema: oneOrMore(stringSchema()),
@@ -123,11 +129,32 @@ func taskObject() object[taskDraft] {
 				read: func(r *reader, n *node, t *taskDraft) { t.Retry = r.retry(n) }},
 			{key: "timeout", doc: "The most time that one attempt may take, such as 10m.", schema: ref("duration"),
 				read: func(r *reader, n *node, t *taskDraft) { t.Timeout = r.duration(n) }},
-			{key: "cache", doc: "Reuse the outputs of an earlier run with the same inputs: for functions and jobs, true unless you say otherwise.", schema: boolSchema(),
+			{key: "cache", doc: "Reuse the outputs of an earlier run with the same inputs: for functions and jobs that have outputs, true unless you say otherwise; in onExit, false.", schema: boolSchema(),
 				read: func(r *reader, n *node, t *taskDraft) { t.Cache = r.boolean(n) }},
 		}...),
-		extra: anyRequired(kindKeys...),
+		extra: oneKind(),
+		hint:  keyOfKind,
 	}
+}
+
+// oneKind is what the schema says of the kinds: one, but that a rollout may stand
+// beside serve.
+func oneKind() schema {
+	alone := required(without(without(kindKeys, "serve"), "rollout"))
+	return schema{"oneOf": append(alone, anyRequired("serve", "rollout"))}
+}
+
+// keyOfKind tells where a key belongs that is one of what a task does.
+func keyOfKind(key string) string {
+	for _, kind := range []struct {
+		name string
+		keys []string
+	}{{"job", jobObject().keys()}, {"http", httpObject().keys()}, {"serve", serveObject().keys()}, {"rollout", rolloutObject().keys()}} {
+		if slices.Contains(kind.keys, key) {
+			return fmt.Sprintf("it is a key of %s: write %s: {%s: …}", kind.name, kind.name, key)
+		}
+	}
+	return ""
 }
 
 // after reads a task's name or a list of them.
@@ -138,7 +165,7 @@ func (r *reader) after(n *node) []string {
 	}
 	var names []string
 	for _, item := range items {
-		if name := r.str(item); name != "" {
+		if name := r.some(item); name != "" {
 			r.mark("after."+name, item)
 			names = append(names, name)
 		}
@@ -164,7 +191,7 @@ func foreachObject() object[pipeline.ForEach] {
 		fields: []field[pipeline.ForEach]{
 			{key: "item", doc: "The name of the item; item unless you say otherwise.", schema: pattern(identifierPattern),
 				read: func(r *reader, n *node, f *pipeline.ForEach) {
-					if r.str(n) != "" {
+					if r.some(n) != "" {
 						f.Item = r.variable(n, "an item")
 					}
 				}},

@@ -3,7 +3,6 @@ package spec
 import (
 	"sort"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/kakehi/kakehi/internal/diag"
@@ -56,6 +55,14 @@ func (t *text) line(n int) *line {
 	return l
 }
 
+// lineOf is the text of line n, "" when there is none.
+func (t *text) lineOf(n int) string {
+	if n < 1 || n > len(t.lines) {
+		return ""
+	}
+	return t.src[t.lines[n-1].start:t.lines[n-1].end]
+}
+
 // clamp makes a position of a line and a column that may lie beyond the file:
 // a YAML reader reports what is missing after the last line, and knows line
 // ends that editors do not.
@@ -93,59 +100,4 @@ func (t *text) offset(p diag.Pos) int {
 func (t *text) runeAt(p diag.Pos) rune {
 	r, _ := utf8.DecodeRuneInString(t.src[t.offset(p):])
 	return r
-}
-
-// A cursor follows the bytes of a scalar's value through the source, past
-// indentation, folded line ends, quotes and escapes.
-type cursor struct {
-	src   string
-	value string
-	i     int      // bytes of value that are behind
-	at    int      // offset in src
-	pos   diag.Pos // of at
-	lost  bool     // the value is not in the source; pos stays where it is
-}
-
-func (t *text) cursor(n *node) *cursor {
-	c := &cursor{src: t.src, value: n.value, at: t.offset(n.at), pos: n.at}
-	switch {
-	case n.quoted():
-		c.move(1)
-	case n.block(): // past the header, such as |-
-		c.move(max(0, strings.IndexByte(t.src[c.at:], '\n')))
-	}
-	return c
-}
-
-func (c *cursor) move(bytes int) {
-	end := min(c.at+bytes, len(c.src))
-	for _, r := range c.src[c.at:end] {
-		c.pos.Col++
-		if r == '\n' {
-			c.pos.Line, c.pos.Col = c.pos.Line+1, 1
-		}
-	}
-	c.at = end
-}
-
-// to returns where byte i of the value stands in the file. i must not decrease
-// from call to call.
-func (c *cursor) to(i int) diag.Pos {
-	for _, want := range c.value[c.i:i] {
-		if unicode.IsSpace(want) || c.lost {
-			continue
-		}
-		skip := strings.IndexRune(c.src[c.at:], want)
-		if skip < 0 {
-			c.lost = true
-			continue
-		}
-		c.move(skip + utf8.RuneLen(want))
-	}
-	c.i = i
-	if next, _ := utf8.DecodeRuneInString(c.value[i:]); i < len(c.value) && !unicode.IsSpace(next) && !c.lost {
-		rest := c.src[c.at:]
-		c.move(len(rest) - len(strings.TrimLeftFunc(rest, unicode.IsSpace)))
-	}
-	return c.pos
 }

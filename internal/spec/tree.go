@@ -76,6 +76,11 @@ func (r *reader) tree(src []byte) *node {
 		r.errorf(&node{at: r.text.pos(at), width: 1}, "encoding", "save the file as UTF-8", "the file is not valid UTF-8")
 		return nil
 	}
+	if at, c := oddLineEnd(r.text.src); c != 0 {
+		r.errorf(&node{at: r.text.pos(at), width: 1}, "encoding", `end lines with a line feed; in a text write it as an escape in double quotes, such as "\u2028"`,
+			"%U ends a line for some readers of YAML only", c)
+		return nil
+	}
 	doc, err := document(src)
 	switch {
 	case err != nil:
@@ -106,6 +111,18 @@ func invalidUTF8(src []byte) (offset int, ok bool) {
 	return 0, true
 }
 
+// oddLineEnd finds a character at which YAML's readers do not agree on whether a
+// line ends: a lone carriage return and Unicode's line ends.
+func oddLineEnd(src string) (offset int, c rune) {
+	for i, c := range src {
+		switch {
+		case c == '\r' && !strings.HasPrefix(src[i+1:], "\n"), c == 0x85, c == 0x2028, c == 0x2029:
+			return i, c
+		}
+	}
+	return 0, 0
+}
+
 // document returns the only document of src, or nil when there is none.
 func document(src []byte) (*yaml.Node, error) {
 	loader, err := yaml.NewLoader(bytes.NewReader(joinSurrogates(src)))
@@ -125,7 +142,7 @@ func document(src []byte) (*yaml.Node, error) {
 	case err != nil:
 		return nil, err
 	}
-	return nil, &yaml.LoadError{Message: "a spec is one document", Mark: yaml.Mark{Line: second.Line, Column: max(second.Column, 1)}}
+	return nil, &yaml.LoadError{Message: secondDocument, Mark: yaml.Mark{Line: second.Line, Column: max(second.Column, 1)}}
 }
 
 var surrogates = lazyregexp.New(`\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)`)
@@ -144,36 +161,6 @@ func joinSurrogates(src []byte) []byte {
 		low, _ := strconv.ParseUint(string(m[8:12]), 16, 32)
 		return utf8.AppendRune(nil, utf16.DecodeRune(rune(high), rune(low)))
 	})
-}
-
-var controlCharacter = lazyregexp.New(`control characters are not allowed \(value: (\d+)\)`)
-
-// syntaxError reports what the YAML reader refused.
-func (r *reader) syntaxError(err error) {
-	var e *yaml.LoadError
-	if !errors.As(err, &e) {
-		r.errorf(&node{at: r.text.clamp(1, 1), width: 1}, "yaml", "", "%v", err)
-		return
-	}
-	mark := e.Mark
-	if mark.Line == 0 {
-		mark = e.ContextMark
-	}
-	at := r.text.clamp(mark.Line, mark.Column)
-	if m := controlCharacter.FindStringSubmatch(e.Message); m != nil {
-		if value, err := strconv.Atoi(m[1]); err == nil {
-			at = r.text.pos(strings.IndexRune(r.text.src, rune(value)))
-		}
-	}
-	message := e.Message
-	if e.ContextMsg != "" {
-		message = e.ContextMsg + ": " + message
-	}
-	hint := ""
-	if r.text.runeAt(at) == '\t' {
-		hint = "YAML indents with spaces: replace the tab"
-	}
-	r.errorf(&node{at: at, width: 1}, "yaml", hint, "not valid YAML: %s", message)
 }
 
 // A treeBuilder turns YAML nodes into nodes of ours.
@@ -234,7 +221,7 @@ func (t *treeBuilder) fields(n *node, y *yaml.Node, depth int, inAlias bool) {
 			continue
 		}
 		if first := seen[key.value]; first != nil {
-			t.errorf(key, "duplicate-key", "", "the key %q is given twice, first on line %d", key.value, first.at.Line)
+			t.errorf(key, "duplicate-key", "keep one of them", "the key %q is given twice, first on line %d", key.value, first.at.Line)
 			continue
 		}
 		seen[key.value] = key
@@ -271,12 +258,18 @@ func (t *treeBuilder) noTag(n *node, y *yaml.Node) {
 	}
 }
 
-var numberForm = lazyregexp.New(`^[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?$`)
+var (
+	numberForm = lazyregexp.New(`^[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?$`)
+	digitsForm = lazyregexp.New(`^[-+]?0(x[0-9a-fA-F_]+|o[0-7_]+|b[01_]+)$`)
+)
 
 // numberTag corrects the tag of a plain number: the YAML reader makes a double
-// of a whole number that is too long, and text of a double that is too large.
+// or text of a whole number that is too long, and text of a double that is too
+// large.
 func numberTag(value, tag string) string {
 	switch m := numberForm.FindStringSubmatch(value); {
+	case m == nil && digitsForm.MatchString(value):
+		return "!!int"
 	case m == nil:
 		return tag
 	case m[1] == "" && m[2] == "":

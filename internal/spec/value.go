@@ -57,7 +57,7 @@ func (r *reader) fieldsOf(n *node) []*pipeline.Input {
 		return nil
 	}
 	if n.kind != mapping {
-		r.errorf(n, "wrong-type", "", "expected a map, found %s", n.describe())
+		r.errorf(n, "wrong-type", "write it as NAME: VALUE", "expected a map, found %s", n.describe())
 		return nil
 	}
 	fields := make([]*pipeline.Input, len(n.fields))

@@ -28,7 +28,7 @@ const (
 // load turns the source into one tree of YAML nodes; nil when it is empty.
 func (p *parser) load() *element {
 	if len(p.src) > maxSource {
-		p.fail(diag.Pos{File: p.name}, "too-large", "", "the source is %d bytes long; no definition may be longer than %d", len(p.src), maxSource)
+		p.fail(p.start(), "too-large", "", "the source is %d bytes long; no definition may be longer than %d", len(p.src), maxSource)
 		return nil
 	}
 	if !p.checkText() {
@@ -47,7 +47,7 @@ func (p *parser) load() *element {
 func (p *parser) loadYAML() *element {
 	loader, err := yaml.NewLoader(bytes.NewReader(p.src), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthValue(maxDepth))))
 	if err != nil {
-		p.fail(diag.Pos{File: p.name}, "yaml", "", "%v", err)
+		p.fail(p.start(), "yaml", "", "%v", err)
 		return nil
 	}
 	var doc, more yaml.Node
@@ -101,15 +101,31 @@ func (p *parser) posAt(offset int) diag.Pos {
 func (p *parser) yamlError(err error) {
 	var e *yaml.LoadError
 	if !errors.As(err, &e) {
-		p.fail(diag.Pos{File: p.name}, "yaml", "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
+		p.fail(p.start(), "yaml", "", "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 		return
 	}
 	message := e.Message
 	if e.ContextMsg != "" {
 		message = e.ContextMsg + ": " + message
 	}
-	at := diag.Pos{File: p.name, Line: e.Mark.Line, Col: e.Mark.Column}
-	p.fail(at, "yaml", p.yamlHint(e), "%s", message)
+	p.fail(p.clamp(e.Mark.Line, e.Mark.Column), "yaml", p.yamlHint(e), "%s", message)
+}
+
+// start is the position of the first character.
+func (p *parser) start() diag.Pos { return diag.Pos{File: p.name, Line: 1, Col: 1} }
+
+// clamp makes a position of a line and a column that may lie behind the end of
+// the file: there the YAML library misses what is not closed.
+func (p *parser) clamp(line, col int) diag.Pos {
+	last := len(p.lines)
+	if last > 1 && p.lines[last-1] == len(p.src) { // the file ends with a line end
+		last--
+	}
+	if line > last {
+		line, col = last, 1<<30
+	}
+	line = max(line, 1)
+	return diag.Pos{File: p.name, Line: line, Col: max(1, min(col, utf8.RuneCountInString(p.line(line))+1))}
 }
 
 // yamlHint explains the YAML mistakes that expressions lead to.

@@ -27,7 +27,7 @@ func TestParseErrors(t *testing.T) {
 		{"- a:\n    return: b\n      c: d", "f:3:8: parse error: mapping values are not allowed in this context (check the indentation, and quote a text that holds \": \") [yaml]"},
 		{"- a:\n    return: [${a}, ${b}]", "f:2:15: parse error: while parsing a flow sequence: did not find expected ',' or ']' (an expression inside [ ] or { } must be quoted: [\"${a}\", \"${b}\"]) [yaml]"},
 		{"- a:\n\treturn: 1", "f:2:1: parse error: while scanning for the next token: found character that cannot start any token (indent with spaces, not with tabs) [yaml]"},
-		{"- a: {return: \"x}\n", "f:2:1: parse error: while scanning a quoted scalar: found unexpected end of stream [yaml]"},
+		{"- a: {return: \"x}\n", "f:1:18: parse error: while scanning a quoted scalar: found unexpected end of stream [yaml]"},
 		{"- a: {return: *x}", "f:1:15: parse error: unknown anchor 'x' referenced [yaml]"},
 		{"- é: \xff", "f:1:6: parse error: the source is not valid UTF-8 (save the file as UTF-8) [encoding]"},
 		{"- é: \x07", "f:1:6: parse error: character U+0007 is not allowed (write it as an escape in a double-quoted string, such as \"\\u0007\") [encoding]"},
