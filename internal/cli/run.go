@@ -80,7 +80,7 @@ func (a *app) run(ctx context.Context, arg string, o runOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	cloud, err := a.openCloud("127.0.0.1:0", cloudOptions{dataDir: o.dataDir, allowHosts: o.allowHosts, stubs: o.stubs})
+	cloud, err := a.openCloud("127.0.0.1:0", cloudOptions{dataDir: o.dataDir, allowHosts: o.allowHosts, stubs: o.stubs, stepEvents: true})
 	if err != nil {
 		return err
 	}
@@ -95,6 +95,7 @@ type cloudOptions struct {
 	journals   string
 	allowHosts []string
 	stubs      []string
+	stepEvents bool
 }
 
 // openCloud opens the embedded cloud of a data directory.
@@ -109,7 +110,7 @@ func (a *app) openCloud(addr string, o cloudOptions) (*local.Cloud, error) {
 		}
 	}
 	cloud, err := local.Open(addr, emulator.Options{
-		DataDir: o.dataDir, AllowHosts: o.allowHosts, Stubs: files, Journals: o.journals,
+		DataDir: o.dataDir, AllowHosts: o.allowHosts, Stubs: files, Journals: o.journals, StepEvents: o.stepEvents,
 		Problem: func(err error) { fmt.Fprintf(a.Err, "kakehi: %v\n", err) },
 	})
 	if errors.Is(err, store.ErrLocked) {

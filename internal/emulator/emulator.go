@@ -44,6 +44,8 @@ type Options struct {
 	Journals string
 	// IdleTimeout is how long a Cloud Run instance without requests is kept.
 	IdleTimeout time.Duration
+	// StepEvents makes Workflows.Watch tell the steps, too.
+	StepEvents bool
 	// Problem is told what goes wrong outside of any request, such as a full
 	// disk.
 	Problem func(error)
@@ -144,7 +146,7 @@ func (e *Emulator) assemble() (err error) {
 	if e.Workflows, err = workflows.New(workflows.Options{
 		DB: e.db, Auth: e.auth, Ops: e.ops, Logs: e.logs, Transport: e.gateway.Transport(), Stubs: e.Stubs, Journals: e.Journals,
 		Project: e.Project, Number: e.Number, Region: e.Region,
-		DefaultServiceAccount: e.ServiceAccount("workflows"), Problem: e.Problem,
+		DefaultServiceAccount: e.ServiceAccount("workflows"), StepEvents: e.StepEvents, Problem: e.Problem,
 	}); err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/kakehi/kakehi/internal/interp"
 )
 
 // echo returns its argument, sleeps if that asks for it, or fails.
@@ -354,12 +356,49 @@ main:
 	}
 }
 
+// With step events, each step is told while the execution runs, and its end
+// also afterwards.
+func TestWatchSteps(t *testing.T) {
+	c := boot(t, t.TempDir(), nil, func(o *Options) { o.StepEvents = true })
+	c.deploy(`
+main:
+  steps:
+    - nap: {call: sys.sleep, args: {seconds: 3600}}
+`)
+	name := c.execute("").Name
+	events, stop, err := c.svc.Watch(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if e := <-events; e.Step == nil || e.Step.Step != "nap" || e.Step.State != interp.StepRunning {
+		t.Errorf("first event %+v", e)
+	}
+	if _, err := c.ex.CancelExecution(context.Background(), &executionspb.CancelExecutionRequest{Name: name}); err != nil {
+		t.Fatal(err)
+	}
+	if got := summary(events); got != "nap:STATE_CANCELLED CANCELLED" {
+		t.Errorf("then %q", got)
+	}
+	events, stop, err = c.svc.Watch(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if got := summary(events); got != "nap:STATE_CANCELLED CANCELLED" {
+		t.Errorf("after the end: %q", got)
+	}
+}
+
 func summary(events <-chan Event) string {
 	var seen []string
 	for e := range events {
-		if e.Log != nil {
+		switch {
+		case e.Step != nil:
+			seen = append(seen, e.Step.Step+":"+string(e.Step.State))
+		case e.Log != nil:
 			seen = append(seen, "log")
-		} else {
+		default:
 			seen = append(seen, e.Execution.State.String())
 		}
 	}

@@ -10,14 +10,15 @@ import (
 
 // Event is one thing that happened to an execution; exactly one field is set.
 type Event struct {
+	Step      *interp.StepEvent       // a step began or ended; only with Options.StepEvents
 	Log       *interp.LogEntry        // sys.log wrote
 	Execution *executionspb.Execution // the state changed
 }
 
 // Watch sends what happened and happens to an execution, named
 // projects/P/locations/L/workflows/W/executions/E, and closes the channel at
-// its end. Of an execution that has ended it sends the end. Call stop when
-// done.
+// its end. Of an execution that has ended it sends the ends of the steps, if
+// there are step events at all, and of the execution. Call stop when done.
 func (s *Service) Watch(fullName string) (events <-chan Event, stop func(), err error) {
 	name, err := s.parseExecution(fullName)
 	if err != nil {
@@ -32,6 +33,15 @@ func (s *Service) Watch(fullName string) (events <-chan Event, stop func(), err 
 		return nil, nil, err
 	}
 	past := newFeed()
+	if s.opts.StepEvents {
+		entries, err := s.readSteps(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range entries {
+			past.add(Event{Step: e.event()})
+		}
+	}
 	past.add(Event{Execution: rec.pb})
 	past.close()
 	events, stop = past.watch()

@@ -274,6 +274,11 @@ func (r *run) onStep(e interp.StepEvent) {
 			r.svc.opts.report(fmt.Errorf("step history of execution %s: %w", r.name.id, err))
 		}
 	}
+	if r.svc.opts.StepEvents {
+		event := e
+		event.Variables = nil // it must not be called later
+		r.feed.add(Event{Step: &event})
+	}
 	r.logCall(e)
 }
 

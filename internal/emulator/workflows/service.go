@@ -72,6 +72,8 @@ type Options struct {
 	// MaxConcurrent replaces the service's quota of running executions when
 	// it is greater than 0.
 	MaxConcurrent int
+	// StepEvents makes Watch tell the steps, too, which takes memory.
+	StepEvents bool
 	// Problem is told what goes wrong outside any request, such as a full
 	// disk; nil ignores it.
 	Problem func(error)

@@ -86,6 +86,18 @@ func newStepEntry(e interp.StepEvent, parentType string, detailed bool) stepEntr
 	return entry
 }
 
+// event is the entry as the event of its end.
+func (e stepEntry) event() *interp.StepEvent {
+	event := &interp.StepEvent{
+		ID: e.EntryID, Parent: e.Navigation.Parent, Time: e.UpdateTime.Time, Routine: e.Routine,
+		Step: e.Step, Type: e.StepType, State: interp.StepState(e.State),
+	}
+	if e.Metadata != nil {
+		event.Thread, event.Iteration = e.Metadata.ThreadID, e.Metadata.ProgressNumber
+	}
+	return event
+}
+
 // stepEntries returns all step entries of an execution with their links.
 func (s *Service) stepEntries(name executionName) ([]stepEntry, error) {
 	all, err := s.readSteps(name)
