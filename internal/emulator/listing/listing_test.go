@@ -122,3 +122,32 @@ func TestBy(t *testing.T) {
 		}
 	}
 }
+
+func FuzzPage(f *testing.F) {
+	f.Add(`num=3 OR id:"a"`, "num desc, id", "NTFjYjI0YzUuMQ", int32(2), int32(1))
+	f.Add(`(((`, "id id", "%", int32(-1), int32(-1))
+	f.Fuzz(func(t *testing.T, filter, order, token string, size, skip int32) {
+		q := Query{Filter: filter, OrderBy: order, PageSize: size, Skip: skip, Default: 2, Max: 3}
+		seen := 0
+		for pages := 0; ; pages++ {
+			page, next, err := Page(slices.Clone(items), q, itemFields)
+			if err != nil {
+				if status.Code(err) != codes.InvalidArgument || pages > 0 {
+					t.Errorf("page %d: %v", pages, err)
+				}
+				break
+			}
+			if seen += len(page); next == "" {
+				break
+			}
+			q.PageToken = next
+		}
+		if seen > len(items) {
+			t.Errorf("%d of %d items", seen, len(items))
+		}
+		q.PageToken = token
+		if _, _, err := Page(slices.Clone(items), q, itemFields); err != nil && status.Code(err) != codes.InvalidArgument {
+			t.Error(err)
+		}
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ var flips = flag.Int("flips", 2, "bits to change in each page")
 // sample makes a database with all that the format has: a table within a page,
 // one of several levels, values of several pages, free pages. It returns the
 // file's bytes and what the tables hold.
-func sample(t *testing.T) (file []byte, content map[string]string) {
+func sample(t testing.TB) (file []byte, content map[string]string) {
 	t.Helper()
 	dir := t.TempDir()
 	db := openDB(t, dir)
@@ -67,7 +68,7 @@ func sample(t *testing.T) (file []byte, content map[string]string) {
 	return file, content
 }
 
-func dump(t *testing.T, db *DB) map[string]string {
+func dump(t testing.TB, db *DB) map[string]string {
 	t.Helper()
 	content := map[string]string{}
 	err := db.View(func(tx *Tx) error {
@@ -87,7 +88,7 @@ func dump(t *testing.T, db *DB) map[string]string {
 
 // opened says what the database file in a directory holds, or why it cannot be
 // opened.
-func opened(t *testing.T, dir string) (map[string]string, error) {
+func opened(t testing.TB, dir string) (map[string]string, error) {
 	t.Helper()
 	db, err := Open(dir)
 	if err != nil {
@@ -98,7 +99,7 @@ func opened(t *testing.T, dir string) (map[string]string, error) {
 }
 
 // write makes a directory with a database file.
-func write(t *testing.T, file []byte) (dir string) {
+func write(t testing.TB, file []byte) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, fileName), file, 0o600); err != nil {
@@ -297,4 +298,24 @@ func TestDamagedValue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// FuzzOpen opens a file in which some bytes were written over: nothing of it is
+// lost, or it is not opened.
+func FuzzOpen(f *testing.F) {
+	file, content := sample(f)
+	f.Add(uint32(0), []byte{1})
+	f.Add(uint32(len(file)/2), []byte("page"))
+	f.Add(uint32(2*os.Getpagesize()+8), []byte{0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, at uint32, bytes []byte) {
+		changed := slices.Clone(file)
+		copy(changed[int(at)%len(file):], bytes)
+		got, err := opened(t, write(t, changed))
+		if err == nil && !maps.Equal(got, content) {
+			t.Errorf("opened with %d of %d values", len(got), len(content))
+		}
+		if err != nil && !errors.Is(err, ErrDamaged) && !strings.Contains(err.Error(), "format") {
+			t.Error(err)
+		}
+	})
 }

@@ -25,7 +25,7 @@ func seal(table, key, v []byte) []byte {
 func unseal(table, key, sealed []byte) ([]byte, error) {
 	n := len(sealed) - sumSize
 	if n < 0 || binary.LittleEndian.Uint32(sealed[n:]) != sum(table, key, sealed[:n]) {
-		return nil, fmt.Errorf("%w: the value of %q in table %q has another checksum", ErrDamaged, key, table)
+		return nil, fmt.Errorf("the value of %q in table %q has another checksum", key, table)
 	}
 	return sealed[:n:n], nil
 }

@@ -84,7 +84,13 @@ func create(dir, path string) error {
 	if err := errors.Join(err, b.Close()); err != nil {
 		return full(err)
 	}
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) { // another process was quicker
+	err = os.Link(f.Name(), path)
+	if errors.Is(err, os.ErrExist) {
+		err = nil // another process was quicker
+	} else if err != nil {
+		err = os.Rename(f.Name(), path) // a file system without links
+	}
+	if err != nil {
 		return err
 	}
 	return syncDir(dir)

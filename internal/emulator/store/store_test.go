@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-func openDB(t *testing.T, dir string) *DB {
+func openDB(t testing.TB, dir string) *DB {
 	t.Helper()
 	db, err := Open(dir)
 	if err != nil {

@@ -22,7 +22,10 @@ func (tx *Tx) Get(table, key string) ([]byte, error) {
 	if b := tx.bolt.Bucket([]byte(table)); b != nil {
 		if sealed := b.Get([]byte(key)); sealed != nil {
 			v, err := unseal([]byte(table), []byte(key), sealed)
-			return append([]byte{}, v...), err
+			if err != nil {
+				return nil, fmt.Errorf("%w (%w)", ErrDamaged, err)
+			}
+			return append([]byte{}, v...), nil
 		}
 	}
 	return nil, fmt.Errorf("%s/%s: %w", table, key, ErrNotFound)
@@ -114,7 +117,7 @@ func (tx *Tx) walk(table string, k, sealed []byte, next func() (k, sealed []byte
 		}
 		v, err := unseal([]byte(table), k, sealed)
 		if err != nil {
-			tx.damage = err
+			tx.damage = fmt.Errorf("%w (%w)", ErrDamaged, err)
 			return
 		}
 		if !f(string(k), v) {
@@ -139,7 +142,7 @@ func (tx *Tx) GetProto(table, key string, m proto.Message) error {
 		return err
 	}
 	if err := proto.Unmarshal(v, m); err != nil {
-		return fmt.Errorf("%s/%s: %w: %w", table, key, ErrDamaged, err)
+		return fmt.Errorf("%s/%s: %w (%w)", table, key, ErrDamaged, err)
 	}
 	return nil
 }
@@ -160,7 +163,7 @@ func (tx *Tx) GetJSON(table, key string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s/%s: %w: %w", table, key, ErrDamaged, err)
+		return fmt.Errorf("%s/%s: %w (%w)", table, key, ErrDamaged, err)
 	}
 	return nil
 }

@@ -110,3 +110,41 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("%d executions, %v: what was refused is there", len(list.GetExecutions()), err)
 	}
 }
+
+// TestCloseOnFullDisk: a process whose disk is full ends all the same, and the
+// next one goes on with what was written.
+func TestCloseOnFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	var full atomic.Bool
+	calls := newGate()
+	c := boot(t, dir, calls, func(o *Options) {
+		o.Problem = nil
+		o.commit = func(f func(*store.Tx) error) error {
+			if full.Load() {
+				return store.ErrFull
+			}
+			return o.DB.Update(f)
+		}
+	})
+	c.deploy(twoCalls)
+	name := c.execute("").Name
+	c.awaitStep(name, "a")
+	full.Store(true)
+	close(calls.open)
+	time.Sleep(10 * time.Millisecond) // it comes to wait for the disk, most likely
+	c.dead.Store(true)                // the error of Close is expected
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := c.svc.Close(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("close: %v, %v", err, ctx.Err())
+	}
+	c.stop()
+
+	c = boot(t, dir, calls)
+	if err := c.svc.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	if e := c.wait(name); e.State != executionspb.Execution_FAILED || !strings.Contains(e.Error.Payload, "ConnectionError") {
+		t.Errorf("the call was in flight: %v", e)
+	}
+}

@@ -69,7 +69,7 @@ func readJournal(tx *store.Tx, runs map[string]*run) (orphans []string, last uin
 			return true
 		}
 		if want := int64(len(r.replay)) + 1; e.Seq != want {
-			err = fmt.Errorf("the journal of execution %s: %w: entry %d follows entry %d", id, store.ErrDamaged, e.Seq, want-1)
+			err = fmt.Errorf("the journal of execution %s: %w (entry %d follows entry %d)", id, store.ErrDamaged, e.Seq, want-1)
 			return false
 		}
 		e.Data = append([]byte(nil), e.Data...)

@@ -86,7 +86,7 @@ func (r record) write() (write, error) {
 func decodeRecord(name executionName, created time.Time, data []byte) (record, error) {
 	r := record{name: name, created: created, pb: &executionspb.Execution{}}
 	if err := proto.Unmarshal(data, r.pb); err != nil {
-		return record{}, fmt.Errorf("execution %s: %w: %w", name.id, store.ErrDamaged, err)
+		return record{}, fmt.Errorf("execution %s: %w (%w)", name.id, store.ErrDamaged, err)
 	}
 	own := r.pb.ProtoReflect().GetUnknown()
 	r.pb.ProtoReflect().SetUnknown(nil)
@@ -120,7 +120,7 @@ func (s *Service) record(name executionName) (record, error) {
 		key := name.workflow.prefix() + string(at) + name.id
 		data, err := tx.Get(tableExecutions, key)
 		if err != nil {
-			return fmt.Errorf("execution %s: %w: %v", name.id, store.ErrDamaged, err)
+			return fmt.Errorf("execution %s: %w (%v)", name.id, store.ErrDamaged, err)
 		}
 		_, created, err := parseKey(key)
 		if err == nil {

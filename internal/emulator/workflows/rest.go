@@ -211,13 +211,16 @@ func (s *Service) restExport(req request) (any, error) {
 	return map[string]string{"data": string(data)}, nil
 }
 
-// restDeleteHistory removes the step entries of an execution that has ended.
+// restDeleteHistory removes the step entries of an execution that has ended. It
+// has no permission of its own.
+//
+// Source: cloud.google.com/workflows/docs/audit-logging-workflow-executions.
 func (s *Service) restDeleteHistory(req request) (any, error) {
 	name, err := s.parseExecution(req.name)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.opts.Auth.Require(req.Context(), "workflows.executions.deleteHistory", s.workflowName(name.workflow)); err != nil {
+	if err := s.opts.Auth.Require(req.Context(), "workflows.executions.cancel", s.workflowName(name.workflow)); err != nil {
 		return nil, err
 	}
 	rec, err := s.record(name)

@@ -138,9 +138,20 @@ func TestRESTRefuses(t *testing.T) {
 			t.Errorf("details %s, want %s", tt.got, tt.want)
 		}
 	}
-	for _, path := range []string{"", "/stepEntries", "/stepEntries/1", "/callbacks"} {
-		if code, answer := c.restAs("user:nobody@x", "GET", name+path, ""); code != 403 {
-			t.Errorf("GET %s by nobody: %d %v", path, code, answer)
+	for _, tt := range []struct{ method, path, permission string }{
+		{"GET", name, "workflows.executions.get"},
+		{"GET", name + ":exportData", "workflows.executions.get"},
+		{"GET", name + "/stepEntries", "workflows.stepEntries.list"},
+		{"GET", name + "/stepEntries/1", "workflows.stepEntries.get"},
+		{"GET", name + "/callbacks", "workflows.callbacks.list"},
+		{"GET", wfName + "/executions", "workflows.executions.list"},
+		{"POST", wfName + "/executions", "workflows.executions.create"},
+		{"POST", name + ":cancel", "workflows.executions.cancel"},
+		{"POST", name + ":deleteExecutionHistory", "workflows.executions.cancel"},
+		{"POST", name + "/callbacks/x", "workflows.callbacks.send"},
+	} {
+		if code, answer := c.restAs("user:nobody@x", tt.method, tt.path, "{}"); code != 403 || !strings.Contains(message(answer), tt.permission) {
+			t.Errorf("%s %s by nobody: %d %v, want a denial of %s", tt.method, tt.path, code, message(answer), tt.permission)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (s *Service) load(tx *store.Tx, key string) (*run, error) {
 		return pb, tx.GetProto(tableRevisions, name.workflow.prefix()+id, pb)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("revision %s of execution %s: %w: %v", id, name.id, store.ErrDamaged, err)
+		return nil, fmt.Errorf("revision %s of execution %s: %w (%v)", id, name.id, store.ErrDamaged, err)
 	}
 	return s.newRun(rec, revision), nil
 }

@@ -172,6 +172,7 @@ func (s *Service) Close(ctx context.Context) error {
 		r.stop(errClosing)
 	}
 	s.mu.Unlock()
+	s.writer.hasten()
 
 	stopped := make(chan struct{})
 	go func() {

@@ -24,6 +24,8 @@ type writer struct {
 	writes    int   // in pending
 	queued    int64 // groups ever queued
 	flushed   int64 // the last of them that is on disk, as are all before it
+	failed    bool  // the last flush
+	hasty     bool  // a failed flush is the end of waiting
 	closed    bool  // nothing more may be queued
 	ended     bool  // nothing more will be flushed
 
@@ -110,7 +112,7 @@ func (w *writer) sync() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	target := w.queued
-	for w.flushed < target && !w.ended {
+	for w.flushed < target && !w.hopeless() {
 		w.hurry()
 		w.committed.Wait()
 	}
@@ -120,11 +122,22 @@ func (w *writer) sync() error {
 	return nil
 }
 
+// hopeless says that nothing is worth waiting for. The caller holds w.mu.
+func (w *writer) hopeless() bool { return w.ended || w.hasty && w.failed }
+
+// hasten lets go who waits for a disk that takes no writes.
+func (w *writer) hasten() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hasty = true
+	w.committed.Broadcast()
+}
+
 // room waits while far more is pending than the disk takes at once.
 func (w *writer) room() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.writes > 4*maxPending && !w.ended {
+	for w.writes > 4*maxPending && !w.hopeless() {
 		w.committed.Wait()
 	}
 }
@@ -193,7 +206,11 @@ func (w *writer) flush() error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.failed = err != nil
 	if err != nil {
+		if w.hasty { // else they would make it try again at once
+			w.committed.Broadcast()
+		}
 		batch = slices.DeleteFunc(batch, func(g group) bool { return g.refused != nil })
 		w.pending = append(batch, w.pending...)
 		w.count()
