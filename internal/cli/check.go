@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kakehi/kakehi/internal/compile"
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/lint"
 	"github.com/kakehi/kakehi/internal/stdlib"
@@ -95,7 +96,7 @@ func checkSource(file string, src []byte, kind sourceKind) diag.List {
 			return asList(file, err)
 		}
 		found := checkWorkflow(f, src)
-		if !found.HasErrors() {
+		if !found.HasErrors() && !compile.IsOutput(src) { // whose author is our compiler
 			found.Add(lint.Check(f)...)
 		}
 		return found

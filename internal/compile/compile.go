@@ -29,6 +29,7 @@
 package compile
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -90,18 +91,36 @@ type compiler struct {
 	subs             map[subKey]string    // names of workflows
 }
 
+// made begins the line of a definition's header that says what made it.
+const made = "Made by kakehi compile"
+
+// IsOutput reports whether the source of a definition is the output of this
+// compiler, by its header.
+func IsOutput(src []byte) bool {
+	for line := range bytes.Lines(src) {
+		text, isComment := bytes.CutPrefix(line, []byte("#"))
+		if !isComment {
+			return false
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(text), []byte(made)) {
+			return true
+		}
+	}
+	return false
+}
+
 // header says what the definition is and what made it.
 func header(p *pipeline.Pipeline, o Options) string {
 	title := p.Name
 	if p.Description != "" {
 		title += ": " + strings.Join(strings.Fields(p.Description), " ")
 	}
-	made := "Made by kakehi compile"
+	from := made
 	if o.File != "" {
-		made += " from " + o.File
+		from += " from " + o.File
 	}
 	if o.Source != nil {
-		made += fmt.Sprintf(" (sha256 %x)", sha256.Sum256(o.Source))
+		from += fmt.Sprintf(" (sha256 %x)", sha256.Sum256(o.Source))
 	}
-	return title + "\n\n" + made + ".\nChange the pipeline, not this file."
+	return title + "\n\n" + from + ".\nChange the pipeline, not this file."
 }
