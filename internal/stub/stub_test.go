@@ -209,7 +209,7 @@ func TestProblems(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{"an empty file", "# nothing", `stubs.yaml:1:1: the file is empty (begin with: stubs:) [empty]`},
 		{"a list", "[1]", `stubs.yaml:1:1: a stub file is a map, not a list (its keys are stubs, connectors, unmatched) [wrong-type]`},
-		{"no YAML", "stubs: [", `stubs.yaml:2:1: parse error: while parsing a flow node`},
+		{"no YAML", "stubs: [", `stubs.yaml:1:9: parse error: while parsing a flow node`},
 		{"an expression", `
 stubs:
   - args: [1]
