@@ -25,6 +25,7 @@ var banned = map[string][]string{
 	"internal/lint":         {"internal/pipeline", "internal/interp", "internal/stdlib", "internal/compile", "internal/emulator"},
 	"internal/pipeline":     {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator"},
 	"internal/spec":         {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator"},
+	"internal/kfp":          {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator", "internal/spec"},
 	"internal/compile":      {"internal/interp", "internal/stdlib", "internal/emulator", "internal/spec"},
 	"internal/interp":       {"internal/compile", "internal/stdlib", "internal/pipeline", "internal/spec", "internal/emulator", "internal/stub", "internal/journal"},
 	"internal/stdlib":       {"internal/compile", "internal/pipeline", "internal/spec", "internal/emulator", "internal/stub"},
@@ -44,7 +45,7 @@ var banned = map[string][]string{
 
 // yamlReaders are the only packages that may import a YAML library: the owners
 // of a surface syntax, and the command line for -o yaml.
-var yamlReaders = []string{"internal/workflow", "internal/spec", "internal/cli"}
+var yamlReaders = []string{"internal/workflow", "internal/spec", "internal/kfp/source", "internal/cli"}
 
 // TestImports reads the files in this process, so that the test cache sees
 // them: the output of a `go list` subprocess would be cached wrongly.
