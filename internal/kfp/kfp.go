@@ -1,0 +1,91 @@
+// Package kfp reads the files of Kubeflow Pipelines: compiled pipelines (the
+// PipelineSpec of schema 2.0.0 and 2.1.0, as YAML with or without a document for
+// Kubernetes, or as JSON inside of a PipelineJob) and the component.yaml of
+// version 1, which becomes a pipeline of one task, or of the tasks of its graph.
+//
+// All become the same nodes, each with its place in the file. Conditions,
+// selectors and placeholders are parsed; deprecated forms are read as the
+// current ones. Parse reports every mistake at once.
+//
+// A field that is not known is a warning: the files are written by compilers
+// that may be newer than this package, and KFP's own back end ignores what it
+// does not know, but what is not read may matter to somebody.
+package kfp
+
+import (
+	"github.com/kakehi/kakehi/internal/diag"
+	"github.com/kakehi/kakehi/internal/kfp/source"
+)
+
+// Options says where the components of a graph come from.
+type Options struct {
+	// Component reads the component.yaml that a task of a graph refers to, by
+	// its URL or by the name of a file relative to the same folder as the name
+	// given to Parse. Without it, a graph whose components are not part of the
+	// file is refused.
+	Component func(url string) ([]byte, error)
+}
+
+// maxErrors keeps the answer to a hopeless file readable.
+const maxErrors = 100
+
+// Parse reads and checks the file called name. The list has what is wrong with
+// it, sorted; the pipeline is nil if the file is not one at all, and is complete
+// if the list has no errors.
+func Parse(name string, src []byte, o Options) (*Spec, diag.List) {
+	r := &reader{options: o, components: map[string]*v1Component{}}
+	s := r.file(name, src)
+	if s != nil && !r.diags.HasErrors() {
+		r.diags.Add(check(s)...)
+	}
+	return s, shorten(r.diags)
+}
+
+func shorten(l diag.List) diag.List {
+	l.Sort()
+	if more := len(l) - maxErrors; more > 0 {
+		l = l[:maxErrors:maxErrors]
+		l.Errorf(l[maxErrors-1].Pos, "too-many", "%d more mistakes are not shown", more)
+	}
+	return l
+}
+
+// file reads the documents of a file, which say by their keys what they are.
+func (r *reader) file(name string, src []byte) *Spec {
+	docs, diags := source.Read(name, src)
+	r.diags.Add(diags...)
+	if len(docs) == 0 || docs[0] == nil {
+		if diags == nil {
+			r.diags.Errorf(diag.Pos{File: name, Line: 1, Col: 1}, "empty", "the file is empty")
+		}
+		return nil
+	}
+	root := docs[0]
+	if root.Kind != source.Map {
+		r.errorf(root, "wrong-type", "", "a pipeline is a map of keys, not %s", root.Describe())
+		return nil
+	}
+	if has(root, "implementation") {
+		r.one(docs)
+		return r.component(root)
+	}
+	s := &Spec{At: root.Pos()}
+	if has(root, "pipelineSpec") {
+		r.one(docs)
+		jobMessage.read(r, root, s)
+	} else {
+		specMessage.read(r, root, s)
+		r.platforms(docs[1:], s)
+	}
+	r.link(s)
+	return s
+}
+
+// one reports documents after the only one.
+func (r *reader) one(docs []*source.Node) {
+	for _, n := range docs[1:] {
+		if n != nil {
+			r.errorf(n, "wrong-type", "remove it", "a second document has no meaning here")
+		}
+	}
+}
