@@ -8,7 +8,8 @@ import (
 	"github.com/kakehi/kakehi/internal/diag"
 )
 
-// check returns what is wrong with a pipeline that was read without a mistake.
+// check returns what is wrong with a pipeline. What could not be read is nil or
+// empty, and taken for right.
 func check(s *Spec) diag.List {
 	c := &checker{spec: s, extra: map[*Component]map[string]bool{}, inner: map[*Component]bool{}}
 	c.pipeline()
@@ -33,11 +34,15 @@ func (c *checker) warnf(at diag.Pos, name, code, hint, format string, args ...an
 	c.diags[len(c.diags)-1].Severity = diag.Warning
 }
 
-// unknown reports a name that is none of those at hand.
+// unknown reports a name that is none of those at hand. An empty one could not be
+// read.
 func (c *checker) unknown(n Name, names func() []string, format string, args ...any) {
 	hint := ""
+	if n.Value == "" {
+		return
+	}
 	if len(c.diags) < maxHints {
-		hint = diag.DidYouMean(n.Value, names())
+		hint = didYouMean(n.Value, names())
 	}
 	c.errorf(n.At, n.Value, "unknown-reference", hint, format, args...)
 }
@@ -52,15 +57,16 @@ func quote(s string) string {
 
 func (c *checker) pipeline() {
 	s := c.spec
-	switch {
-	case s.Name.Value == "":
-		at := s.At
-		if s.Name.At.IsValid() {
-			at = s.Name.At
+	if s.Name.Value == "" {
+		at := s.Name.At
+		if !at.IsValid() {
+			at = s.At
 		}
 		c.errorf(at, "", "missing-key", "add pipelineInfo: {name: …}", "the pipeline has no name")
+	}
+	switch {
 	case s.Root == nil:
-		c.errorf(s.At, "", "missing-key", "", "the pipeline has no root")
+		c.errorf(s.At, "", "missing-key", "add root: {dag: {tasks: …}}", "the pipeline has no root")
 		return
 	case s.Root.DAG == nil:
 		c.errorf(s.Root.At, "", "missing-key", "add dag: {tasks: …}", "the root of a pipeline has tasks")
@@ -82,7 +88,7 @@ func (c *checker) uses() {
 		}
 		for _, t := range x.DAG.Tasks {
 			for _, i := range t.Parameters {
-				if t.Component.In.Parameter(i.Name) == nil {
+				if t.Component != nil && t.Component.In.Parameter(i.Name) == nil {
 					if c.extra[t.Component] == nil {
 						c.extra[t.Component] = map[string]bool{}
 					}
@@ -101,7 +107,7 @@ func (c *checker) component(x *Component) {
 		c.dag(x)
 	case x.Executor != nil:
 		c.executor(x)
-	default:
+	case x.Label.Value == "":
 		c.errorf(x.At, x.Name, "missing-key", "add executorLabel or dag", "the component does not say how it runs")
 	}
 }
@@ -117,7 +123,7 @@ func (c *checker) depth(x *Component, above []*Task) {
 	}
 	for _, t := range x.DAG.Tasks {
 		below := t.Component
-		if below.DAG == nil {
+		if below == nil || below.DAG == nil {
 			continue
 		}
 		path := append(above, t)
@@ -156,7 +162,7 @@ func (c *checker) arguments() {
 	for _, a := range c.spec.Arguments {
 		p := in.Parameter(a.Name)
 		if p == nil {
-			c.warnf(a.At, a.Name, "unknown-reference", diag.DidYouMean(a.Name, parameterNames(in)), "the pipeline has no parameter %q", a.Name)
+			c.warnf(a.At, a.Name, "unknown-reference", didYouMean(a.Name, parameterNames(in)), "the pipeline has no parameter %q", a.Name)
 			continue
 		}
 		c.fits(a.Value, p, "the parameter")

@@ -39,7 +39,7 @@ func (c *checker) dag(x *Component) {
 // none.
 func (c *checker) producer(n Name, s *scope) *Task {
 	t := s.tasks[n.Value]
-	if t == nil {
+	if t == nil && n.Value != "" {
 		c.unknown(n, s.taskNames, "there is no task %q beside it", n.Value)
 	}
 	return t
@@ -49,7 +49,7 @@ func (c *checker) producer(n Name, s *scope) *Task {
 // the reason reported.
 func (c *checker) parameterOf(o *TaskOutput, s *scope) *Parameter {
 	t := c.producer(o.Task, s)
-	if t == nil {
+	if t == nil || t.Component == nil {
 		return nil
 	}
 	out := &t.Component.Out
@@ -62,7 +62,7 @@ func (c *checker) parameterOf(o *TaskOutput, s *scope) *Parameter {
 
 func (c *checker) artifactOf(o *TaskOutput, s *scope) *Artifact {
 	t := c.producer(o.Task, s)
-	if t == nil {
+	if t == nil || t.Component == nil {
 		return nil
 	}
 	out := &t.Component.Out

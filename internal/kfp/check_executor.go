@@ -1,7 +1,5 @@
 package kfp
 
-import "github.com/kakehi/kakehi/internal/diag"
-
 // executor checks what the executor of a component names of its inputs and
 // outputs.
 func (c *checker) executor(x *Component) {
@@ -50,7 +48,7 @@ func (c *checker) placeholder(p *Placeholder, x *Component) {
 		known = ports.Parameter(p.Name) != nil || p.Of == InputParameter && c.extra[x][p.Name]
 	}
 	if !known {
-		c.errorf(p.At, p.Text, "unknown-reference", diag.DidYouMean(p.Name, names(ports)), "%s has no %s %q", called(x), what, p.Name)
+		c.errorf(p.At, p.Text, "unknown-reference", didYouMean(p.Name, names(ports)), "%s has no %s %q", called(x), what, p.Name)
 	}
 }
 
@@ -69,7 +67,7 @@ func (c *checker) constantPlaceholders(v Value, t *Task) {
 	walkTexts(v, func(text *Text) {
 		for _, part := range text.Parts {
 			if p := part.Placeholder; p != nil && p.Of == InputParameter && input(t.Parameters, p.Name) == nil {
-				c.errorf(p.At, p.Text, "unknown-reference", diag.DidYouMean(p.Name, inputNames(t.Parameters)), "the task is given no parameter %q", p.Name)
+				c.errorf(p.At, p.Text, "unknown-reference", didYouMean(p.Name, inputNames(t.Parameters)), "the task is given no parameter %q", p.Name)
 			}
 		}
 	})

@@ -1,7 +1,6 @@
 package kfp
 
 import (
-	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/expr"
 	"github.com/kakehi/kakehi/internal/kfp/cel"
 )
@@ -14,11 +13,18 @@ func (c *checker) task(t *Task, s *scope) {
 			c.producer(n, s)
 		}
 	}
+	if t.Component == nil {
+		return
+	}
 	for _, i := range t.Parameters {
-		c.parameter(i, t, s)
+		if i.From != nil {
+			c.parameter(i, t, s)
+		}
 	}
 	for _, i := range t.Artifacts {
-		c.artifact(i, t, s)
+		if i.From != nil {
+			c.artifact(i, t, s)
+		}
 	}
 	c.iterator(t)
 	c.missing(t)
@@ -36,6 +42,9 @@ func (c *checker) parameter(i *Input, t *Task, s *scope) {
 	}
 	from, ok := c.sourceType(i.From, t, s)
 	if ok && i.Selector != nil {
+		if i.Selector.X == nil {
+			return
+		}
 		from, ok = c.selected(i, from)
 	}
 	p := t.Component.In.Parameter(i.Name)
@@ -76,7 +85,7 @@ func (c *checker) undeclared(i *Input, t *Task) {
 		walkExecutor(e, use, func(a *IfPresent) { used = used || a.Input.Value == i.Name })
 	}
 	if !used {
-		c.warnf(i.At, i.Name, "unknown-reference", diag.DidYouMean(i.Name, parameterNames(&t.Component.In)), "the component %q has no input parameter %q", t.Ref.Value, i.Name)
+		c.warnf(i.At, i.Name, "unknown-reference", didYouMean(i.Name, parameterNames(&t.Component.In)), "the component %q has no input parameter %q", t.Ref.Value, i.Name)
 	}
 }
 
@@ -215,7 +224,7 @@ func celType(t Type) cel.Type {
 
 // condition checks the types in the condition of a task.
 func (c *checker) condition(t *Task) {
-	if t.When == nil {
+	if t.When == nil || t.When.X == nil {
 		return
 	}
 	in := &t.Component.In

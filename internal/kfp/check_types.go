@@ -32,6 +32,8 @@ func (t Type) isNumber() bool { return t == Integer || t == Double }
 // takes anything as its JSON text, and JSON does not tell numbers apart.
 func assignable(to, from Type) bool {
 	switch {
+	case to == "", from == "": // not known
+		return true
 	case to == from, to == String, to.isNumber() && from.isNumber():
 		return true
 	case to == TaskFinalStatus, to == TaskConfigType:
@@ -100,6 +102,9 @@ func templated(v Value) bool {
 // valueOf reports whether a value is of a type. A text with placeholders may
 // turn out to be of any.
 func valueOf(v Value, t Type) bool {
+	if t == "" {
+		return true
+	}
 	switch v := v.(type) {
 	case *Text:
 		return t == String || v.Parts != nil

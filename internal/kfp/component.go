@@ -17,6 +17,7 @@ import (
 type v1Component struct {
 	at             diag.Pos
 	name           string
+	nameAt         diag.Pos
 	description    string
 	inputs         []*v1Port
 	outputs        []*v1Port
@@ -38,7 +39,7 @@ type v1Port struct {
 }
 
 var v1Message = message[v1Component]{"a component", []field[v1Component]{
-	{name: "name", read: func(r *reader, n *source.Node, c *v1Component) { c.name = r.str(n) }},
+	{name: "name", read: func(r *reader, n *source.Node, c *v1Component) { c.name, c.nameAt = r.str(n), n.TextPos() }},
 	{name: "description", read: func(r *reader, n *source.Node, c *v1Component) { c.description = r.str(n) }},
 	{name: "metadata", read: func(*reader, *source.Node, *v1Component) {}}, // annotations of authors
 	{name: "version", read: func(*reader, *source.Node, *v1Component) {}},
@@ -81,7 +82,7 @@ func (r *reader) v1Ports(n *source.Node) []*v1Port {
 			r.errorf(p.key, "duplicate-name", "rename one of them", "%s is the same name as %s on line %d to KFP", quote(p.key.Value), quote(other.key.Value), other.key.Pos().Line)
 			return
 		}
-		p.parameter = parameterTypeOf(p.typ) != ""
+		p.parameter = isParameterType(p.typ)
 		ports = append(ports, p)
 	})
 	return ports
@@ -140,7 +141,7 @@ func (r *reader) component(n *source.Node) *Spec {
 	if c == nil {
 		return nil
 	}
-	s := &Spec{At: c.at, Name: Name{c.at, taskName(c.name)}, DisplayName: c.name, Description: c.description, SchemaVersion: Name{c.at, "2.1.0"}}
+	s := &Spec{At: c.at, Name: Name{c.nameAt, taskName(c.name)}, DisplayName: c.name, Description: c.description, SchemaVersion: Name{c.at, "2.1.0"}}
 	b := &v1Builder{reader: r, spec: s, built: map[*v1Component]*Component{}}
 	x := b.build(c)
 	if x.DAG != nil {
@@ -154,7 +155,7 @@ func (r *reader) component(n *source.Node) *Spec {
 
 // v1 reads the keys of a component.yaml; nil if it is none.
 func (r *reader) v1(n *source.Node) *v1Component {
-	c := &v1Component{at: n.Pos(), name: "name"} // as KFP 2 calls what has none
+	c := &v1Component{at: n.Pos(), name: "name", nameAt: n.Pos()} // as KFP 2 calls what has none
 	if !v1Message.read(r, n, c) {
 		return nil
 	}

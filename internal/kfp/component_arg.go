@@ -1,7 +1,6 @@
 package kfp
 
 import (
-	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/kfp/source"
 )
 
@@ -154,7 +153,7 @@ func (c *v1Container) v1Placeholder(n *source.Node, f source.Field) *Text {
 		of, ports, what = OutputURI, c.of.outputs, "output"
 	default:
 		known := []string{inputValue, inputPath, inputURI, inputMetadata, outputPath, outputURI, "executorInput", "outputMetadata", "if", "concat"}
-		c.errorf(f.Key, "unknown-key", diag.DidYouMean(f.Key.Value, known), "there is no placeholder %q", f.Key.Value)
+		c.errorf(f.Key, "unknown-key", didYouMean(f.Key.Value, known), "there is no placeholder %q", f.Key.Value)
 		return nil
 	}
 	p := c.find(ports, f.Value, what)
@@ -178,7 +177,7 @@ func (c *v1Container) find(ports []*v1Port, n *source.Node, what string) *v1Port
 	name := c.str(n)
 	p := port(ports, inputName(name))
 	if p == nil && name != "" {
-		c.errorf(n, "unknown-reference", diag.DidYouMean(name, portNames(ports)), "the component has no %s %q", what, name)
+		c.errorf(n, "unknown-reference", didYouMean(name, portNames(ports)), "the component has no %s %q", what, name)
 	}
 	return p
 }

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/kfp/source"
 )
 
@@ -138,7 +137,7 @@ func (g *v1Graph) task(id string) *v1Task {
 func (g *v1Graph) argument(t *v1Task, key, n *source.Node) {
 	p := port(t.of.inputs, inputName(key.Value))
 	if p == nil {
-		g.errorf(key, "unknown-reference", diag.DidYouMean(key.Value, portNames(t.of.inputs)), "the component %q has no input %q", t.of.name, key.Value)
+		g.errorf(key, "unknown-reference", didYouMean(key.Value, portNames(t.of.inputs)), "the component %q has no input %q", t.of.name, key.Value)
 		return
 	}
 	if n.Is(source.Null) {
@@ -224,7 +223,7 @@ func (g *v1Graph) graphInput(n *source.Node, p *v1Port) Source {
 	outer := port(g.of.inputs, inputName(n.Value))
 	switch {
 	case outer == nil:
-		g.errorf(n, "unknown-reference", diag.DidYouMean(n.Value, portNames(g.of.inputs)), "the graph has no input %q", n.Value)
+		g.errorf(n, "unknown-reference", didYouMean(n.Value, portNames(g.of.inputs)), "the graph has no input %q", n.Value)
 		return nil
 	case outer.decided == nil:
 		outer.decided, outer.parameter = n, p.parameter
@@ -243,7 +242,7 @@ func (g *v1Graph) taskOutput(s v1Source) (*v1Task, *v1Port) {
 		for _, t := range g.tasks {
 			ids = append(ids, t.key.Value)
 		}
-		g.errorf(s.task, "unknown-reference", diag.DidYouMean(s.task.Value, ids), "the graph has no task %q", s.task.Value)
+		g.errorf(s.task, "unknown-reference", didYouMean(s.task.Value, ids), "the graph has no task %q", s.task.Value)
 		return nil, nil
 	}
 	if from.of == nil { // its component could not be read
@@ -251,7 +250,7 @@ func (g *v1Graph) taskOutput(s v1Source) (*v1Task, *v1Port) {
 	}
 	out := port(from.of.outputs, inputName(s.output.Value))
 	if out == nil {
-		g.errorf(s.output, "unknown-reference", diag.DidYouMean(s.output.Value, portNames(from.of.outputs)), "the component %q has no output %q", from.of.name, s.output.Value)
+		g.errorf(s.output, "unknown-reference", didYouMean(s.output.Value, portNames(from.of.outputs)), "the component %q has no output %q", from.of.name, s.output.Value)
 	}
 	return from, out
 }
@@ -276,7 +275,7 @@ func (g *v1Graph) results(x *Component) {
 	g.each(g.outputs, func(key, n *source.Node) {
 		p := port(g.of.outputs, inputName(key.Value))
 		if p == nil {
-			g.errorf(key, "unknown-reference", diag.DidYouMean(key.Value, portNames(g.of.outputs)), "the graph has no output %q", key.Value)
+			g.errorf(key, "unknown-reference", didYouMean(key.Value, portNames(g.of.outputs)), "the graph has no output %q", key.Value)
 			return
 		}
 		var s v1Source

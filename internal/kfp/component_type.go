@@ -23,14 +23,17 @@ var v1Artifacts = map[string]string{
 
 var googleType = lazyregexp.New(`^google\.[A-Za-z]+$`)
 
-// typeWord returns the name of a type: List of typing.List[str], and that of
-// its one key if it is a map.
+// typeWord returns the name of a type: List of typing.List[str], and the key of
+// a map of properties, such as {JsonObject: {data_type: …}}.
 func typeWord(n *source.Node) string {
 	switch {
 	case n == nil || n.Kind == source.List:
 		return ""
 	case n.Kind == source.Map:
-		return ""
+		if len(n.Fields) != 1 {
+			return ""
+		}
+		return n.Fields[0].Key.Value
 	}
 	word := strings.TrimPrefix(n.Value, "typing.")
 	if lower := strings.ToLower(word); strings.HasPrefix(lower, "list") || strings.HasPrefix(lower, "dict") {
@@ -49,6 +52,12 @@ func parameterTypeOf(n *source.Node) Type {
 	default:
 		return v1Types[strings.ToLower(word)]
 	}
+}
+
+// isParameterType reports whether an input is a parameter by its type alone, as
+// KFP 2 decides it: a type with properties is not.
+func isParameterType(n *source.Node) bool {
+	return (n == nil || n.Kind == source.Scalar) && parameterTypeOf(n) != ""
 }
 
 // schemaOf returns the type of an artifact.

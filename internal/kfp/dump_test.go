@@ -63,7 +63,9 @@ func (d dumper) value(b *strings.Builder, indent string, v reflect.Value) {
 		}
 		return
 	case Value:
-		fmt.Fprintf(b, " %s%s\n", show(x), d.place(x.Pos()))
+		b.WriteByte(' ')
+		writeJSON(b, x)
+		fmt.Fprintln(b, d.place(x.Pos()))
 		return
 	case cel.Expr:
 		fmt.Fprintf(b, "%s%s\n", d.place(x.Pos()), celText(x))

@@ -35,10 +35,30 @@ const maxErrors = 100
 func Parse(name string, src []byte, o Options) (*Spec, diag.List) {
 	r := &reader{options: o, components: map[string]*v1Component{}}
 	s := r.file(name, src)
-	if s != nil && !r.diags.HasErrors() {
-		r.diags.Add(check(s)...)
+	if s != nil {
+		r.check(s)
 	}
 	return s, shorten(r.diags)
+}
+
+// check adds what is wrong with what was read, without mistakes at places that
+// could not be read: they would only repeat the reader's. What is made of a
+// component of version 1 has nothing to check where the component is wrong.
+func (r *reader) check(s *Spec) {
+	if r.v1Only && r.diags.HasErrors() {
+		return
+	}
+	unread := map[diag.Pos]bool{}
+	for _, d := range r.diags {
+		if d.Severity == diag.Error {
+			unread[d.Pos] = true
+		}
+	}
+	for _, d := range check(s) {
+		if !unread[d.Pos] {
+			r.diags.Add(d)
+		}
+	}
 }
 
 func shorten(l diag.List) diag.List {
@@ -67,6 +87,7 @@ func (r *reader) file(name string, src []byte) *Spec {
 	}
 	if has(root, "implementation") {
 		r.one(docs)
+		r.v1Only = true
 		return r.component(root)
 	}
 	s := &Spec{At: root.Pos()}

@@ -79,6 +79,15 @@ func componentNames(s *Spec) []string {
 	return names
 }
 
+// didYouMean is a hint with the nearest of the words, or "". Any two short words
+// are near.
+func didYouMean(word string, words []string) string {
+	if len(word) < 3 {
+		return ""
+	}
+	return diag.DidYouMean(word, words)
+}
+
 // maxHints bounds the search for near words in a hopeless file.
 const maxHints = 100
 
@@ -86,7 +95,7 @@ const maxHints = 100
 func (r *reader) unknown(n Name, what string, names func() []string) {
 	d := diag.Diagnostic{Pos: n.At, Width: width(n.Value), Code: "unknown-reference", Message: "there is no " + what + " " + quote(n.Value)}
 	if len(r.diags) < maxHints {
-		d.Hint = diag.DidYouMean(n.Value, names())
+		d.Hint = didYouMean(n.Value, names())
 	}
 	r.diags.Add(d)
 }

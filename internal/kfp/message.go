@@ -3,7 +3,6 @@ package kfp
 import (
 	"strings"
 
-	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/kfp/source"
 )
 
@@ -88,7 +87,7 @@ func (m *message[T]) again(before []source.Field, f *field[T]) bool {
 
 // unknownKey warns of a key that is not read.
 func (r *reader) unknownKey(key *source.Node, owner string, known []string) {
-	hint := diag.DidYouMean(key.Value, known)
+	hint := didYouMean(key.Value, known)
 	if hint == "" {
 		hint = "it is not read"
 	}

@@ -87,8 +87,7 @@ var placeholderFields = map[string]Of{
 }
 
 // parsePlaceholders splits a text at its placeholders; it gives nil if there are
-// none. Braces that do not begin with {{$ are text. locate tells where a byte of
-// the text stands in the file.
+// none. locate tells where a byte of the text stands in the file.
 func parsePlaceholders(text string, locate func(offset int) diag.Pos) ([]Part, diag.List) {
 	var parts []Part
 	var diags diag.List
@@ -99,24 +98,23 @@ func parsePlaceholders(text string, locate func(offset int) diag.Pos) ([]Part, d
 			break
 		}
 		at += i
-		length := strings.Index(text[at:], "}}")
-		if length < 0 {
-			diags.Add(badPlaceholder(locate(at), "", "{{$", "the placeholder has no closing }}"))
-			break
+		token := text[at:]
+		if end := strings.Index(token, "}}"); end >= 0 {
+			token = token[:end+len("}}")]
 		}
-		token := text[at : at+length+len("}}")]
-		p := parsePlaceholder(token[len("{{") : len(token)-len("}}")])
+		p := parsePlaceholder(token)
 		if p == nil {
-			diags.Add(badPlaceholder(locate(at), placeholderHint(token), token, "this is no placeholder of KFP"))
-		} else {
-			if at > rest {
-				parts = append(parts, Part{Text: text[rest:at]})
-			}
-			p.At, p.Text = locate(at), token
-			parts = append(parts, Part{Placeholder: p})
-			rest = at + len(token)
+			diags.Add(noPlaceholder(token, locate(at))...)
+			at += len("{{$")
+			continue
 		}
+		if at > rest {
+			parts = append(parts, Part{Text: text[rest:at]})
+		}
+		p.At, p.Text = locate(at), token
+		parts = append(parts, Part{Placeholder: p})
 		at += len(token)
+		rest = at
 	}
 	if parts != nil && rest < len(text) {
 		parts = append(parts, Part{Text: text[rest:]})
@@ -124,18 +122,37 @@ func parsePlaceholders(text string, locate func(offset int) diag.Pos) ([]Part, d
 	return parts, diags
 }
 
-func badPlaceholder(at diag.Pos, hint, token, message string) diag.Diagnostic {
-	return diag.Diagnostic{Pos: at, Width: width(token), Code: "placeholder", Message: message, Hint: hint}
+// noPlaceholder reports what looks like a placeholder and is none. KFP leaves it
+// as it is, and it may be of another template language: it is a mistake only if
+// it begins as those of KFP do.
+func noPlaceholder(token string, at diag.Pos) diag.List {
+	d := diag.Diagnostic{Pos: at, Code: "placeholder", Message: "this is no placeholder of KFP", Hint: placeholderHint(token)}
+	line, _, _ := strings.Cut(token, "\n")
+	d.Width = width(line)
+	if !strings.HasSuffix(token, "}}") {
+		d.Width, d.Message, d.Hint = width("{{$."), "the placeholder has no closing }}", ""
+	}
+	switch {
+	case strings.HasPrefix(token, "{{$.inputs"), strings.HasPrefix(token, "{{$.outputs"), strings.HasPrefix(token, "{{$.pipeline_"):
+	case strings.HasPrefix(token, "{{$."):
+		d.Severity = diag.Warning
+	default:
+		return nil
+	}
+	return diag.List{d}
 }
 
-// parsePlaceholder parses what is between the braces, such as
-// $.inputs.artifacts['model'].metadata['accuracy'].
-func parsePlaceholder(s string) *Placeholder {
+// parsePlaceholder parses a placeholder, such as
+// {{$.inputs.artifacts['model'].metadata['accuracy']}}.
+func parsePlaceholder(token string) *Placeholder {
+	s, ok := strings.CutSuffix(strings.TrimPrefix(token, "{{"), "}}")
+	if !ok {
+		return nil
+	}
 	if s == string(ExecutorInput) {
 		return &Placeholder{Of: ExecutorInput}
 	}
-	s, ok := strings.CutPrefix(s, "$.")
-	if !ok {
+	if s, ok = strings.CutPrefix(s, "$."); !ok {
 		return nil
 	}
 	if slices.Contains(fixed, Of(s)) {
@@ -165,14 +182,20 @@ func parsePlaceholder(s string) *Placeholder {
 	return p
 }
 
-// cutName reads a quoted name and the closing bracket behind it.
+// cutName reads a quoted name and the closing bracket behind it. Quotes that were
+// doubled for YAML may still be so.
 func cutName(s string) (name, rest string, ok bool) {
-	if s == "" || s[0] != '\'' && s[0] != '"' {
-		return "", "", false
+	for _, quote := range []string{"''", "'", `"`} {
+		if strings.HasPrefix(s, quote) {
+			name, rest, ok = strings.Cut(s[len(quote):], quote+"]")
+			return name, rest, ok && name != ""
+		}
 	}
-	name, rest, ok = strings.Cut(s[1:], s[:1]+"]")
-	return name, rest, ok && name != ""
+	return "", "", false
 }
+
+// maxToken is longer than any placeholder whose name is misspelt.
+const maxToken = 60
 
 // placeholderHint names the placeholder that is meant, or their forms.
 func placeholderHint(token string) string {
@@ -180,7 +203,7 @@ func placeholderHint(token string) string {
 	for i, of := range fixed {
 		words[i] = "{{$." + string(of) + "}}"
 	}
-	if near := diag.Suggest(token, words); near != "" {
+	if near := diag.Suggest(token[:min(len(token), maxToken)], words); near != "" {
 		return "did you mean " + strconv.Quote(near) + "?"
 	}
 	return "those of inputs are {{$.inputs.parameters['…']}} and {{$.inputs.artifacts['…'].uri}}"
@@ -194,6 +217,9 @@ func (p *Placeholder) write() string {
 			s := "{{$." + words[0] + "." + words[1] + "['" + p.Name + "']"
 			if len(words) > 2 {
 				s += "." + words[2]
+			}
+			if p.Key != "" {
+				s += "['" + p.Key + "']"
 			}
 			return s + "}}"
 		}

@@ -3,7 +3,6 @@ package kfp
 import (
 	"strings"
 
-	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/kfp/source"
 )
 
@@ -33,7 +32,7 @@ var portsMessage = message[Ports]{"a definition of inputs or outputs", []field[P
 	{name: "parameters", read: func(r *reader, n *source.Node, ports *Ports) {
 		r.each(n, func(key, value *source.Node) {
 			p := parameterDraft{Parameter: &Parameter{At: key.TextPos(), Name: key.Value}}
-			if parameterMessage.read(r, value, &p) && p.Type == "" {
+			if parameterMessage.read(r, value, &p) && p.Type == "" && !has(value, "parameterType") && !has(value, "type") {
 				r.errorf(key, "missing-key", "add parameterType: STRING", "the parameter %q has no type", key.Value)
 			}
 			if p.value != nil {
@@ -86,16 +85,17 @@ func (r *reader) parameterType(n *source.Node) Type {
 	return r.notOneOf(n, s, words)
 }
 
-// notOneOf reports a word that is none of those known, if there is one.
+// notOneOf reports a word that is none of those known, if there is one. The type
+// that it gives is not known.
 func (r *reader) notOneOf(n *source.Node, s string, words []string) Type {
-	hint := diag.DidYouMean(s, words)
+	hint := didYouMean(s, words)
 	if hint == "" {
 		hint = "it is one of " + strings.Join(words, ", ")
 	}
 	if s != "" {
 		r.errorf(n, "bad-value", hint, "%s is not known here", n.Describe())
 	}
-	return String
+	return ""
 }
 
 // oldType reads a type of schema 2.0.0. What is neither a string nor a number

@@ -5,21 +5,17 @@ import "github.com/kakehi/kakehi/internal/kfp/source"
 var inputsMessage = message[Task]{"the inputs of a task", []field[Task]{
 	{name: "parameters", read: func(r *reader, n *source.Node, t *Task) {
 		r.each(n, func(key, value *source.Node) {
-			if i := r.input(key, value, &inputParameterMessage); i.From != nil {
-				t.Parameters = append(t.Parameters, i)
-			}
+			t.Parameters = append(t.Parameters, r.input(key, value, &inputParameterMessage))
 		})
 	}},
 	{name: "artifacts", read: func(r *reader, n *source.Node, t *Task) {
 		r.each(n, func(key, value *source.Node) {
-			if i := r.input(key, value, &inputArtifactMessage); i.From != nil {
-				t.Artifacts = append(t.Artifacts, i)
-			}
+			t.Artifacts = append(t.Artifacts, r.input(key, value, &inputArtifactMessage))
 		})
 	}},
 }}
 
-// input reads one input of a task. Its From is nil if nothing is said about it.
+// input reads one input of a task. Its From is nil if it could not be read.
 func (r *reader) input(key, n *source.Node, m *message[Input]) *Input {
 	i := &Input{At: key.TextPos(), Name: key.Value}
 	before := len(r.diags)

@@ -48,7 +48,7 @@ func (r *reader) platforms(docs []*source.Node, s *Spec) {
 			e.Pod = pod.Pod
 			continue
 		}
-		hint := diag.DidYouMean(pod.label.Value, s.labels())
+		hint := didYouMean(pod.label.Value, s.labels())
 		r.errorf(pod.label, "unknown-reference", hint, "there is no executor %q", pod.label.Value)
 	}
 }

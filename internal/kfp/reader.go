@@ -16,6 +16,7 @@ import (
 type reader struct {
 	options    Options
 	diags      diag.List
+	v1Only     bool                    // the file is a component of version 1
 	components map[string]*v1Component // of graphs, by what names them
 }
 

@@ -54,7 +54,9 @@ func walkExecutor(e *Executor, text func(*Text), present func(*IfPresent)) {
 			walkTexts(k.Metadata, text)
 		}
 	case *CustomJob:
-		walkTexts(k.Job, text)
+		if k.Job != nil {
+			walkTexts(k.Job, text)
+		}
 	}
 }
 
