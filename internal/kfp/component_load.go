@@ -43,7 +43,7 @@ func (b *v1Builder) fetch(ref v1Ref, url string) *v1Component {
 		b.errorf(ref.url, "unsupported", "put the component into the graph: componentRef: {spec: …}", "the component is in another file")
 		return nil
 	}
-	src, err := b.options.Component(url)
+	name, src, err := b.options.Component(url)
 	if err != nil {
 		b.errorf(ref.url, "unread", "save it beside this file, and name it here", "the component cannot be read: %v", err)
 		return nil
@@ -51,11 +51,11 @@ func (b *v1Builder) fetch(ref v1Ref, url string) *v1Component {
 	if got := digest(src); ref.digest != "" && ref.digest != got {
 		b.warnf(ref.url, "digest", "", "the component has changed: its digest is %.12s…, not %.12s…", got, ref.digest)
 	}
-	docs, diags := source.Read(url, src)
+	docs, diags := source.Read(name, src)
 	b.diags.Add(diags...)
 	if len(docs) == 0 || docs[0] == nil {
 		if diags == nil {
-			b.diags.Errorf(diag.Pos{File: url, Line: 1, Col: 1}, "empty", "the file is empty")
+			b.diags.Errorf(diag.Pos{File: name, Line: 1, Col: 1}, "empty", "the file is empty")
 		}
 		return nil
 	}

@@ -104,7 +104,7 @@ func TestCorpusComponents(t *testing.T) {
 		if !Is(src) {
 			t.Errorf("%s: not recognized", file)
 		}
-		s, diags := Parse(file, src, Options{Component: func(string) ([]byte, error) { return nil, errNotHere }})
+		s, diags := Parse(file, src, Options{Component: func(string) (string, []byte, error) { return "", nil, errNotHere }})
 		if s == nil {
 			t.Errorf("%s: %v", file, diags)
 			continue

@@ -56,9 +56,9 @@ func FuzzComponent(f *testing.F) {
 func checkParse(t *testing.T, src []byte) {
 	t.Helper()
 	calls := 0
-	s, diags := Parse("f", src, Options{Component: func(string) ([]byte, error) {
+	s, diags := Parse("f", src, Options{Component: func(string) (string, []byte, error) {
 		calls++
-		return src, nil
+		return "f", src, nil
 	}})
 	if s == nil && !diags.HasErrors() {
 		t.Fatal("neither a pipeline nor an error")

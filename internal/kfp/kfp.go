@@ -19,11 +19,10 @@ import (
 
 // Options says where the components of a graph come from.
 type Options struct {
-	// Component reads the component.yaml that a task of a graph refers to, by
-	// its URL or by the name of a file relative to the same folder as the name
-	// given to Parse. Without it, a graph whose components are not part of the
-	// file is refused.
-	Component func(url string) ([]byte, error)
+	// Component reads the component.yaml that a task of a graph refers to by a
+	// URL, and gives it the name that messages call it. Without it, a graph whose
+	// components are not part of the file is refused.
+	Component func(url string) (name string, src []byte, err error)
 }
 
 // maxErrors keeps the answer to a hopeless file readable.

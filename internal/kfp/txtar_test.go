@@ -74,11 +74,11 @@ func checkArchive(t *testing.T, name string) {
 
 // outcome is what reading a file comes to, as text.
 func outcome(t *testing.T, f txtar.File, files map[string][]byte) string {
-	s, diags := Parse(f.Name, f.Data, Options{Component: func(url string) ([]byte, error) {
+	s, diags := Parse(f.Name, f.Data, Options{Component: func(url string) (string, []byte, error) {
 		if src, ok := files[url]; ok {
-			return src, nil
+			return url, src, nil
 		}
-		return nil, fs.ErrNotExist
+		return "", nil, fs.ErrNotExist
 	}})
 	if !Is(f.Data) {
 		t.Errorf("%s is not recognized", f.Name)
