@@ -3,7 +3,6 @@ package kfp
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/kakehi/kakehi/internal/diag"
 )
@@ -11,7 +10,7 @@ import (
 // check returns what is wrong with a pipeline. What could not be read is nil or
 // empty, and taken for right.
 func check(s *Spec) diag.List {
-	c := &checker{spec: s, extra: map[*Component]map[string]bool{}, inner: map[*Component]bool{}}
+	c := &checker{spec: s, extra: map[*Component]map[string]bool{}}
 	c.pipeline()
 	return c.diags
 }
@@ -21,7 +20,8 @@ type checker struct {
 	spec  *Spec
 	diags diag.List
 	extra map[*Component]map[string]bool // parameters that tasks give without their being declared
-	inner map[*Component]bool            // those whose DAGs the search for the deepest is done with
+	used  map[string]bool                // parameters that the placeholders of the task at hand name; nil: not known yet
+	given map[string]bool                // parameters that the task at hand is given
 }
 
 // errorf reports a mistake at a name.
@@ -37,14 +37,17 @@ func (c *checker) warnf(at diag.Pos, name, code, hint, format string, args ...an
 // unknown reports a name that is none of those at hand. An empty one could not be
 // read.
 func (c *checker) unknown(n Name, names func() []string, format string, args ...any) {
-	hint := ""
-	if n.Value == "" {
-		return
+	if n.Value != "" {
+		c.errorf(n.At, n.Value, "unknown-reference", c.hint(n.Value, names), format, args...)
 	}
+}
+
+// hint names the nearest of the words, if there are not too many hints already.
+func (c *checker) hint(word string, words func() []string) string {
 	if len(c.diags) < maxHints {
-		hint = didYouMean(n.Value, names())
+		return didYouMean(word, words())
 	}
-	c.errorf(n.At, n.Value, "unknown-reference", hint, format, args...)
+	return ""
 }
 
 // quote quotes a string for a message.
@@ -76,7 +79,7 @@ func (c *checker) pipeline() {
 	for _, component := range s.all() {
 		c.component(component)
 	}
-	c.depth(s.Root, nil)
+	c.nesting(s.Root)
 	c.arguments()
 }
 
@@ -112,57 +115,13 @@ func (c *checker) component(x *Component) {
 	}
 }
 
-// maxNesting bounds how deep DAGs are nested: Cloud Workflows has calls of at
-// most 20 workflows inside of each other, some of which a step takes.
-const maxNesting = 16
-
-// depth reports components that contain themselves, and DAGs nested too deep.
-func (c *checker) depth(x *Component, above []*Task) {
-	if c.inner[x] {
-		return
-	}
-	for _, t := range x.DAG.Tasks {
-		below := t.Component
-		if below == nil || below.DAG == nil {
-			continue
-		}
-		path := append(above, t)
-		switch {
-		case contains(above, below), below == x:
-			c.errorf(t.Ref.At, t.Ref.Value, "recursion", "", "the component contains itself: %s", names(path))
-		case len(path) > maxNesting:
-			c.errorf(t.At, t.Name, "too-deep", "", "DAGs are nested more than %d deep: %s", maxNesting, names(path))
-		default:
-			c.depth(below, path)
-		}
-	}
-	c.inner[x] = true
-}
-
-func contains(tasks []*Task, x *Component) bool {
-	for _, t := range tasks {
-		if t.Component == x {
-			return true
-		}
-	}
-	return false
-}
-
-func names(tasks []*Task) string {
-	var list []string
-	for _, t := range tasks {
-		list = append(list, t.Name)
-	}
-	return strings.Join(list, " → ")
-}
-
 // arguments checks the values that a PipelineJob gives the parameters.
 func (c *checker) arguments() {
 	in := &c.spec.Root.In
 	for _, a := range c.spec.Arguments {
 		p := in.Parameter(a.Name)
 		if p == nil {
-			c.warnf(a.At, a.Name, "unknown-reference", didYouMean(a.Name, parameterNames(in)), "the pipeline has no parameter %q", a.Name)
+			c.warnf(a.At, a.Name, "unknown-reference", c.hint(a.Name, func() []string { return parameterNames(in) }), "the pipeline has no parameter %q", a.Name)
 			continue
 		}
 		c.fits(a.Value, p, "the parameter")

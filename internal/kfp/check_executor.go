@@ -48,7 +48,8 @@ func (c *checker) placeholder(p *Placeholder, x *Component) {
 		known = ports.Parameter(p.Name) != nil || p.Of == InputParameter && c.extra[x][p.Name]
 	}
 	if !known {
-		c.errorf(p.At, p.Text, "unknown-reference", didYouMean(p.Name, names(ports)), "%s has no %s %q", called(x), what, p.Name)
+		hint := c.hint(p.Name, func() []string { return names(ports) })
+		c.errorf(p.At, p.Text, "unknown-reference", hint, "%s has no %s %q", called(x), what, p.Name)
 	}
 }
 
@@ -62,12 +63,13 @@ func (c *checker) importer(k *Importer, x *Component) {
 }
 
 // constantPlaceholders checks those of a constant, which name other inputs of
-// the task that it is given to.
-func (c *checker) constantPlaceholders(v Value, t *Task) {
+// the task at hand.
+func (c *checker) constantPlaceholders(v Value) {
 	walkTexts(v, func(text *Text) {
 		for _, part := range text.Parts {
-			if p := part.Placeholder; p != nil && p.Of == InputParameter && input(t.Parameters, p.Name) == nil {
-				c.errorf(p.At, p.Text, "unknown-reference", didYouMean(p.Name, inputNames(t.Parameters)), "the task is given no parameter %q", p.Name)
+			if p := part.Placeholder; p != nil && p.Of == InputParameter && !c.given[p.Name] {
+				hint := c.hint(p.Name, func() []string { return sorted(c.given) })
+				c.errorf(p.At, p.Text, "unknown-reference", hint, "the task is given no parameter %q", p.Name)
 			}
 		}
 	})

@@ -16,6 +16,7 @@ func (c *checker) task(t *Task, s *scope) {
 	if t.Component == nil {
 		return
 	}
+	c.given, c.used = inputNames(t.Parameters), nil
 	for _, i := range t.Parameters {
 		if i.From != nil {
 			c.parameter(i, t, s)
@@ -38,7 +39,7 @@ func (c *checker) task(t *Task, s *scope) {
 func (c *checker) parameter(i *Input, t *Task, s *scope) {
 	constant, isConstant := i.From.(*Constant)
 	if isConstant {
-		c.constantPlaceholders(constant.Value, t)
+		c.constantPlaceholders(constant.Value)
 	}
 	from, ok := c.sourceType(i.From, t, s)
 	if ok && i.Selector != nil {
@@ -67,26 +68,38 @@ func (c *checker) parameter(i *Input, t *Task, s *scope) {
 // undeclared warns of a parameter that the component does not have. Compilers
 // give some, for placeholders in other inputs and in the executor.
 func (c *checker) undeclared(i *Input, t *Task) {
-	used := false
+	if constant, ok := i.From.(*Constant); ok && templated(constant.Value) {
+		return // what the executor names is in its text
+	}
+	if c.used == nil {
+		c.used = usedParameters(t)
+	}
+	if !c.used[i.Name] {
+		hint := c.hint(i.Name, func() []string { return parameterNames(&t.Component.In) })
+		c.warnf(i.At, i.Name, "unknown-reference", hint, "the component %q has no input parameter %q", t.Ref.Value, i.Name)
+	}
+}
+
+// usedParameters are those that placeholders in the constants of a task and in
+// its executor name.
+func usedParameters(t *Task) map[string]bool {
+	used := map[string]bool{}
 	use := func(text *Text) {
 		for _, part := range text.Parts {
-			used = used || part.Placeholder != nil && part.Placeholder.Of == InputParameter && part.Placeholder.Name == i.Name
+			if p := part.Placeholder; p != nil && p.Of == InputParameter {
+				used[p.Name] = true
+			}
 		}
 	}
-	for _, other := range t.Parameters {
-		if constant, ok := other.From.(*Constant); ok {
+	for _, i := range t.Parameters {
+		if constant, ok := i.From.(*Constant); ok {
 			walkTexts(constant.Value, use)
 		}
 	}
-	if constant, ok := i.From.(*Constant); ok && templated(constant.Value) {
-		used = true // what the executor names is in its text
-	}
 	if e := t.Component.Executor; e != nil {
-		walkExecutor(e, use, func(a *IfPresent) { used = used || a.Input.Value == i.Name })
+		walkExecutor(e, use, func(a *IfPresent) { used[a.Input.Value] = true })
 	}
-	if !used {
-		c.warnf(i.At, i.Name, "unknown-reference", didYouMean(i.Name, parameterNames(&t.Component.In)), "the component %q has no input parameter %q", t.Ref.Value, i.Name)
-	}
+	return used
 }
 
 // sourceAt returns the name that a message about a source points at, and what
@@ -177,27 +190,18 @@ func compatible(to, from string) bool {
 
 // missing reports inputs that need a value and get none.
 func (c *checker) missing(t *Task) {
-	given := make(map[string]bool, len(t.Parameters))
-	for _, i := range t.Parameters {
-		given[i.Name] = true
-	}
+	item := ""
 	if t.Iterator != nil {
-		given[t.Iterator.Item.Value] = true
+		item = t.Iterator.Item.Value
 	}
 	for _, p := range t.Component.In.Parameters {
-		if !given[p.Name] && !p.Optional && p.Default == nil && p.Type != TaskConfigType {
+		if !c.given[p.Name] && p.Name != item && !p.Optional && p.Default == nil && p.Type != TaskConfigType {
 			c.errorf(t.At, t.Name, "missing-input", "add it to the inputs of the task", "the task gives no value to the parameter %q of its component", p.Name)
 		}
 	}
-	clear(given)
-	for _, i := range t.Artifacts {
-		given[i.Name] = true
-	}
-	if t.Iterator != nil {
-		given[t.Iterator.Item.Value] = true
-	}
+	given := inputNames(t.Artifacts)
 	for _, a := range t.Component.In.Artifacts {
-		if !given[a.Name] && !a.Optional {
+		if !given[a.Name] && a.Name != item && !a.Optional {
 			c.errorf(t.At, t.Name, "missing-input", "add it to the inputs of the task", "the task gives nothing to the artifact %q of its component", a.Name)
 		}
 	}

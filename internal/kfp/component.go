@@ -19,8 +19,8 @@ type v1Component struct {
 	name           string
 	nameAt         diag.Pos
 	description    string
-	inputs         []*v1Port
-	outputs        []*v1Port
+	inputs         v1Ports
+	outputs        v1Ports
 	container      *source.Node // or
 	graph          *source.Node
 	implementation *source.Node
@@ -65,10 +65,27 @@ var v1PortMessage = message[v1Port]{"an input or output", []field[v1Port]{
 	{name: "annotations", read: func(*reader, *source.Node, *v1Port) {}},
 }}
 
+// v1Ports are the inputs or the outputs of a component.
+type v1Ports struct {
+	list   []*v1Port
+	byName map[string]*v1Port // as KFP 2 writes them
+}
+
+// find returns what has a name that KFP 2 writes alike, or nil.
+func (p *v1Ports) find(name string) *v1Port { return p.byName[inputName(name)] }
+
+func (p *v1Ports) names() []string {
+	names := make([]string, len(p.list))
+	for i, x := range p.list {
+		names[i] = x.key.Value
+	}
+	return names
+}
+
 // v1Ports reads inputs or outputs. Two whose names KFP 2 writes alike are one too
 // many.
-func (r *reader) v1Ports(n *source.Node) []*v1Port {
-	var ports []*v1Port
+func (r *reader) v1Ports(n *source.Node) v1Ports {
+	ports := v1Ports{byName: map[string]*v1Port{}}
 	r.list(n, func(item *source.Node) {
 		p := &v1Port{}
 		switch ok := v1PortMessage.read(r, item, p); {
@@ -78,31 +95,15 @@ func (r *reader) v1Ports(n *source.Node) []*v1Port {
 			r.errorf(item, "missing-key", "add name", "an input or output has no name")
 			return
 		}
-		if other := port(ports, p.name); other != nil {
+		if other := ports.byName[p.name]; other != nil {
 			r.errorf(p.key, "duplicate-name", "rename one of them", "%s is the same name as %s on line %d to KFP", quote(p.key.Value), quote(other.key.Value), other.key.Pos().Line)
 			return
 		}
 		p.parameter = isParameterType(p.typ)
-		ports = append(ports, p)
+		ports.list = append(ports.list, p)
+		ports.byName[p.name] = p
 	})
 	return ports
-}
-
-func port(ports []*v1Port, name string) *v1Port {
-	for _, p := range ports {
-		if p.name == name {
-			return p
-		}
-	}
-	return nil
-}
-
-func portNames(ports []*v1Port) []string {
-	names := make([]string, len(ports))
-	for i, p := range ports {
-		names[i] = p.key.Value
-	}
-	return names
 }
 
 // inputName writes a name as KFP 2 writes those of inputs and outputs.
@@ -142,7 +143,7 @@ func (r *reader) component(n *source.Node) *Spec {
 		return nil
 	}
 	s := &Spec{At: c.at, Name: Name{c.nameAt, taskName(c.name)}, DisplayName: c.name, Description: c.description, SchemaVersion: Name{c.at, "2.1.0"}}
-	b := &v1Builder{reader: r, spec: s, built: map[*v1Component]*Component{}}
+	b := &v1Builder{reader: r, spec: s, built: map[*v1Component]*Component{}, names: uniqueNames{}}
 	x := b.build(c)
 	if x.DAG != nil {
 		x.Name, s.Root = "", x

@@ -29,19 +29,19 @@ func (c *v1Container) decide(n *source.Node) {
 	for _, f := range n.Fields {
 		switch f.Key.Value {
 		case inputValue:
-			c.is(c.of.inputs, f, true)
+			c.is(&c.of.inputs, f, true)
 		case inputPath, inputURI, inputMetadata:
-			c.is(c.of.inputs, f, false)
+			c.is(&c.of.inputs, f, false)
 		case outputURI:
-			c.is(c.of.outputs, f, false)
+			c.is(&c.of.outputs, f, false)
 		default:
 			c.decide(f.Value)
 		}
 	}
 }
 
-func (c *v1Container) is(ports []*v1Port, f source.Field, parameter bool) {
-	p := port(ports, inputName(f.Value.Value))
+func (c *v1Container) is(ports *v1Ports, f source.Field, parameter bool) {
+	p := ports.find(f.Value.Value)
 	switch {
 	case p == nil: // reported when the argument is read
 	case p.decided == nil:
@@ -62,7 +62,7 @@ var v1ContainerMessage = message[v1ContainerDraft]{"a container", []field[v1Cont
 	}},
 	{name: "fileOutputs", read: func(r *reader, n *source.Node, d *v1ContainerDraft) {
 		r.each(n, func(key, value *source.Node) {
-			if p := d.find(d.of.outputs, key, "output"); p != nil {
+			if p := d.find(&d.of.outputs, key, "output"); p != nil {
 				d.FileOutputs = append(d.FileOutputs, &FileOutput{At: key.TextPos(), Name: p.name, Path: r.text(value)})
 			}
 		})
@@ -127,7 +127,7 @@ func (c *v1Container) plain(n *source.Node) *Text {
 
 // v1Placeholder makes the text of a placeholder, such as {inputValue: name}.
 func (c *v1Container) v1Placeholder(n *source.Node, f source.Field) *Text {
-	ports, what := c.of.inputs, "input"
+	ports, what := &c.of.inputs, "input"
 	var of Of
 	switch f.Key.Value {
 	case "executorInput":
@@ -135,7 +135,7 @@ func (c *v1Container) v1Placeholder(n *source.Node, f source.Field) *Text {
 	case "outputMetadata":
 		return c.placeholder(n, &Placeholder{Of: OutputFileURI})
 	case "inputOutputPortName":
-		if p := c.find(c.of.inputs, f.Value, what); p != nil {
+		if p := c.find(ports, f.Value, what); p != nil {
 			return &Text{At: n.Pos(), Value: p.name}
 		}
 		return nil
@@ -148,9 +148,9 @@ func (c *v1Container) v1Placeholder(n *source.Node, f source.Field) *Text {
 	case inputMetadata:
 		of = InputMetadata
 	case outputPath:
-		of, ports, what = OutputPath, c.of.outputs, "output"
+		of, ports, what = OutputPath, &c.of.outputs, "output"
 	case outputURI:
-		of, ports, what = OutputURI, c.of.outputs, "output"
+		of, ports, what = OutputURI, &c.of.outputs, "output"
 	default:
 		known := []string{inputValue, inputPath, inputURI, inputMetadata, outputPath, outputURI, "executorInput", "outputMetadata", "if", "concat"}
 		c.errorf(f.Key, "unknown-key", didYouMean(f.Key.Value, known), "there is no placeholder %q", f.Key.Value)
@@ -173,11 +173,11 @@ func (c *v1Container) placeholder(n *source.Node, p *Placeholder) *Text {
 }
 
 // find returns the input or output that a placeholder names.
-func (c *v1Container) find(ports []*v1Port, n *source.Node, what string) *v1Port {
+func (c *v1Container) find(ports *v1Ports, n *source.Node, what string) *v1Port {
 	name := c.str(n)
-	p := port(ports, inputName(name))
+	p := ports.find(name)
 	if p == nil && name != "" {
-		c.errorf(n, "unknown-reference", didYouMean(name, portNames(ports)), "the component has no %s %q", what, name)
+		c.errorf(n, "unknown-reference", c.near(name, ports.names), "the component has no %s %q", what, name)
 	}
 	return p
 }
@@ -239,7 +239,7 @@ func (c *v1Container) condition(at, n *source.Node) []Arg {
 		c.errorf(n, "missing-key", "write cond: {isPresent: NAME}", "the condition names no input")
 		return nil
 	}
-	p := c.find(c.of.inputs, x.present, "input")
+	p := c.find(&c.of.inputs, x.present, "input")
 	if p == nil {
 		return nil
 	}

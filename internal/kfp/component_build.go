@@ -7,6 +7,7 @@ type v1Builder struct {
 	*reader
 	spec  *Spec
 	built map[*v1Component]*Component
+	names uniqueNames // of components
 }
 
 // build makes the component and its executor, or its graph with all that it
@@ -15,7 +16,7 @@ func (b *v1Builder) build(c *v1Component) *Component {
 	if x := b.built[c]; x != nil {
 		return x
 	}
-	name := b.unique("comp-" + taskName(c.name))
+	name := b.names.take("comp-" + taskName(c.name))
 	x := &Component{At: c.at, Name: name}
 	b.built[c] = x
 	b.spec.Components = append(b.spec.Components, x)
@@ -31,13 +32,21 @@ func (b *v1Builder) build(c *v1Component) *Component {
 	return x
 }
 
-// unique returns the name, or the first of name-2, name-3 and so on that no
-// component has.
-func (b *v1Builder) unique(name string) string {
-	for i, try := 2, name; ; i++ {
-		if b.spec.Component(try) == nil {
+// uniqueNames counts how often a name was asked for.
+type uniqueNames map[string]int
+
+// take returns the name, or the first of name-2, name-3 and so on that is free.
+func (u uniqueNames) take(name string) string {
+	if u[name] == 0 {
+		u[name] = 1
+		return name
+	}
+	for {
+		u[name]++
+		try := name + "-" + strconv.Itoa(u[name])
+		if u[try] == 0 {
+			u[try] = 1
 			return try
 		}
-		try = name + "-" + strconv.Itoa(i)
 	}
 }

@@ -1,7 +1,7 @@
 package kfp
 
 import (
-	"strconv"
+	"cmp"
 	"strings"
 
 	"github.com/kakehi/kakehi/internal/kfp/source"
@@ -27,6 +27,7 @@ type v1Graph struct {
 	*v1Builder
 	of      *v1Component
 	tasks   []*v1Task
+	byID    map[string]*v1Task
 	outputs *source.Node
 }
 
@@ -38,6 +39,7 @@ var v1GraphMessage = message[v1Graph]{"a graph", []field[v1Graph]{
 				r.errorf(key, "missing-key", "add componentRef", "the task %q names no component", key.Value)
 			}
 			g.tasks = append(g.tasks, t)
+			g.byID[key.Value] = t
 		})
 	}},
 	{name: "outputValues", read: func(_ *reader, n *source.Node, g *v1Graph) { g.outputs = n }},
@@ -83,10 +85,10 @@ var v1CachingMessage = message[v1Task]{"cachingStrategy", []field[v1Task]{
 
 // graph reads the graph of a component into x.
 func (b *v1Builder) graph(c *v1Component, x *Component) {
-	g := &v1Graph{v1Builder: b, of: c}
+	g := &v1Graph{v1Builder: b, of: c, byID: map[string]*v1Task{}}
 	x.DAG = &DAG{At: c.graph.Pos()}
 	v1GraphMessage.read(b.reader, c.graph, g)
-	names := map[string]bool{}
+	names := uniqueNames{}
 	for _, t := range g.tasks {
 		g.open(t, names)
 	}
@@ -103,17 +105,8 @@ func (b *v1Builder) graph(c *v1Component, x *Component) {
 }
 
 // open finds the component of a task, and gives the task a name of its own.
-func (g *v1Graph) open(t *v1Task, names map[string]bool) {
-	name := taskName(t.key.Value)
-	for i, try := 2, name; ; i++ {
-		if try != "" && !names[try] {
-			name = try
-			break
-		}
-		try = strings.TrimPrefix(name+"-"+strconv.Itoa(i), "-")
-	}
-	names[name] = true
-	t.task.Name = name
+func (g *v1Graph) open(t *v1Task, names uniqueNames) {
+	t.task.Name = names.take(cmp.Or(taskName(t.key.Value), "task"))
 	if t.ref.at == nil {
 		return
 	}
@@ -124,20 +117,19 @@ func (g *v1Graph) open(t *v1Task, names map[string]bool) {
 	t.task.Ref = Name{t.ref.at.Pos(), t.task.Component.Name}
 }
 
-func (g *v1Graph) task(id string) *v1Task {
-	for _, t := range g.tasks {
-		if t.key.Value == id {
-			return t
-		}
+func (g *v1Graph) taskIDs() []string {
+	ids := make([]string, len(g.tasks))
+	for i, t := range g.tasks {
+		ids[i] = t.key.Value
 	}
-	return nil
+	return ids
 }
 
 // argument reads the argument of a task: a text, or where the value comes from.
 func (g *v1Graph) argument(t *v1Task, key, n *source.Node) {
-	p := port(t.of.inputs, inputName(key.Value))
+	p := t.of.inputs.find(key.Value)
 	if p == nil {
-		g.errorf(key, "unknown-reference", didYouMean(key.Value, portNames(t.of.inputs)), "the component %q has no input %q", t.of.name, key.Value)
+		g.errorf(key, "unknown-reference", g.near(key.Value, t.of.inputs.names), "the component %q has no input %q", t.of.name, key.Value)
 		return
 	}
 	if n.Is(source.Null) {
@@ -220,10 +212,10 @@ func (g *v1Graph) source(n *source.Node, p *v1Port) Source {
 
 // graphInput is an input of the graph, which is what it is used for.
 func (g *v1Graph) graphInput(n *source.Node, p *v1Port) Source {
-	outer := port(g.of.inputs, inputName(n.Value))
+	outer := g.of.inputs.find(n.Value)
 	switch {
 	case outer == nil:
-		g.errorf(n, "unknown-reference", didYouMean(n.Value, portNames(g.of.inputs)), "the graph has no input %q", n.Value)
+		g.errorf(n, "unknown-reference", g.near(n.Value, g.of.inputs.names), "the graph has no input %q", n.Value)
 		return nil
 	case outer.decided == nil:
 		outer.decided, outer.parameter = n, p.parameter
@@ -236,21 +228,17 @@ func (g *v1Graph) graphInput(n *source.Node, p *v1Port) Source {
 
 // taskOutput finds a task and its output; the latter is nil if there is none.
 func (g *v1Graph) taskOutput(s v1Source) (*v1Task, *v1Port) {
-	from := g.task(s.task.Value)
+	from := g.byID[s.task.Value]
 	if from == nil {
-		var ids []string
-		for _, t := range g.tasks {
-			ids = append(ids, t.key.Value)
-		}
-		g.errorf(s.task, "unknown-reference", didYouMean(s.task.Value, ids), "the graph has no task %q", s.task.Value)
+		g.errorf(s.task, "unknown-reference", g.near(s.task.Value, g.taskIDs), "the graph has no task %q", s.task.Value)
 		return nil, nil
 	}
 	if from.of == nil { // its component could not be read
 		return from, nil
 	}
-	out := port(from.of.outputs, inputName(s.output.Value))
+	out := from.of.outputs.find(s.output.Value)
 	if out == nil {
-		g.errorf(s.output, "unknown-reference", didYouMean(s.output.Value, portNames(from.of.outputs)), "the component %q has no output %q", from.of.name, s.output.Value)
+		g.errorf(s.output, "unknown-reference", g.near(s.output.Value, from.of.outputs.names), "the component %q has no output %q", from.of.name, s.output.Value)
 	}
 	return from, out
 }
@@ -273,9 +261,9 @@ func (g *v1Graph) results(x *Component) {
 		return
 	}
 	g.each(g.outputs, func(key, n *source.Node) {
-		p := port(g.of.outputs, inputName(key.Value))
+		p := g.of.outputs.find(key.Value)
 		if p == nil {
-			g.errorf(key, "unknown-reference", didYouMean(key.Value, portNames(g.of.outputs)), "the graph has no output %q", key.Value)
+			g.errorf(key, "unknown-reference", g.near(key.Value, g.of.outputs.names), "the graph has no output %q", key.Value)
 			return
 		}
 		var s v1Source

@@ -74,9 +74,9 @@ func schemaOf(n *source.Node, at diag.Pos) Schema {
 
 // ports makes the inputs or outputs of a component, after what uses them has
 // decided what they are.
-func (r *reader) ports(list []*v1Port, inputs bool) Ports {
+func (r *reader) ports(of v1Ports, inputs bool) Ports {
 	var ports Ports
-	for _, p := range list {
+	for _, p := range of.list {
 		at := p.key.TextPos()
 		optional := inputs && (p.optional || p.value != nil)
 		if !p.parameter {
@@ -95,6 +95,7 @@ func (r *reader) ports(list []*v1Port, inputs bool) Ports {
 		}
 		ports.Parameters = append(ports.Parameters, x)
 	}
+	ports.index()
 	return ports
 }
 

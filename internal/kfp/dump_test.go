@@ -41,7 +41,7 @@ func (d dumper) fields(b *strings.Builder, indent string, v reflect.Value) {
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Name, v.Field(i)
 		full := v.Type().Name() + "." + name
-		if f.IsZero() || strings.HasSuffix(name, "At") || slices.Contains(found, full) || slices.Contains(d.skip, full) {
+		if !v.Type().Field(i).IsExported() || f.IsZero() || strings.HasSuffix(name, "At") || slices.Contains(found, full) || slices.Contains(d.skip, full) {
 			continue
 		}
 		fmt.Fprintf(b, "%s%s:", indent, name)

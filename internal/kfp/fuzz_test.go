@@ -63,7 +63,7 @@ func checkParse(t *testing.T, src []byte) {
 	if s == nil && !diags.HasErrors() {
 		t.Fatal("neither a pipeline nor an error")
 	}
-	if len(diags) > maxErrors+1 || calls > maxComponents {
+	if len(diags) > 2*(maxErrors+1) || calls > maxComponents {
 		t.Fatalf("%d mistakes, %d components", len(diags), calls)
 	}
 	lines := bytes.Count(src, []byte("\n")) + 1

@@ -13,6 +13,8 @@
 package kfp
 
 import (
+	"fmt"
+
 	"github.com/kakehi/kakehi/internal/diag"
 	"github.com/kakehi/kakehi/internal/kfp/source"
 )
@@ -60,13 +62,25 @@ func (r *reader) check(s *Spec) {
 	}
 }
 
+// shorten keeps the first errors and the first warnings, each with a note on how
+// many more there are.
 func shorten(l diag.List) diag.List {
 	l.Sort()
-	if more := len(l) - maxErrors; more > 0 {
-		l = l[:maxErrors:maxErrors]
-		l.Errorf(l[maxErrors-1].Pos, "too-many", "%d more mistakes are not shown", more)
+	var kept diag.List
+	count := map[diag.Severity]int{}
+	last := map[diag.Severity]diag.Pos{}
+	for _, d := range l {
+		if count[d.Severity]++; count[d.Severity] <= maxErrors {
+			kept.Add(d)
+			last[d.Severity] = d.Pos
+		}
 	}
-	return l
+	for _, s := range []diag.Severity{diag.Error, diag.Warning} {
+		if more := count[s] - maxErrors; more > 0 {
+			kept.Add(diag.Diagnostic{Pos: last[s], Severity: s, Code: "too-many", Message: fmt.Sprintf("%d more of the kind %s are not shown", more, s)})
+		}
+	}
+	return kept
 }
 
 // file reads the documents of a file, which say by their keys what they are.

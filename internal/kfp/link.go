@@ -5,23 +5,13 @@ import (
 	"github.com/kakehi/kakehi/internal/kfp/source"
 )
 
-// Component returns the component of a name, or nil.
-func (s *Spec) Component(name string) *Component {
-	for _, c := range s.Components {
-		if c.Name == name {
-			return c
-		}
-	}
-	return nil
-}
-
-func (s *Spec) executor(label string) *Executor {
+// executors finds executors by their labels.
+func (s *Spec) executors() map[string]*Executor {
+	m := make(map[string]*Executor, len(s.Executors))
 	for _, e := range s.Executors {
-		if e.Name == label {
-			return e
-		}
+		m[e.Name] = e
 	}
-	return nil
+	return m
 }
 
 func (s *Spec) labels() []string {
@@ -47,11 +37,10 @@ func (r *reader) link(s *Spec) {
 	for _, c := range s.Components {
 		components[c.Name] = c
 	}
-	executors := make(map[string]*Executor, len(s.Executors))
-	for _, e := range s.Executors {
-		executors[e.Name] = e
-	}
+	executors := s.executors()
 	for _, c := range s.all() {
+		c.In.index()
+		c.Out.index()
 		if c.Label.Value != "" {
 			if c.Executor = executors[c.Label.Value]; c.Executor == nil {
 				r.unknown(c.Label, "executor", s.labels)
@@ -93,11 +82,19 @@ const maxHints = 100
 
 // unknown reports a name that nothing has.
 func (r *reader) unknown(n Name, what string, names func() []string) {
-	d := diag.Diagnostic{Pos: n.At, Width: width(n.Value), Code: "unknown-reference", Message: "there is no " + what + " " + quote(n.Value)}
+	r.diags.Add(diag.Diagnostic{
+		Pos: n.At, Width: width(n.Value), Code: "unknown-reference",
+		Message: "there is no " + what + " " + quote(n.Value), Hint: r.near(n.Value, names),
+	})
+}
+
+// near is a hint with the nearest of the words, if there are not too many hints
+// already.
+func (r *reader) near(word string, words func() []string) string {
 	if len(r.diags) < maxHints {
-		d.Hint = didYouMean(n.Value, names())
+		return didYouMean(word, words())
 	}
-	r.diags.Add(d)
+	return ""
 }
 
 // addError reports what the parser of a text at n found.

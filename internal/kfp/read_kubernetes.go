@@ -43,12 +43,13 @@ func (r *reader) platforms(docs []*source.Node, s *Spec) {
 		}
 	}
 	s.Kubernetes = p.kubernetes
+	executors := s.executors()
 	for _, pod := range p.pods {
-		if e := s.executor(pod.label.Value); e != nil {
+		if e := executors[pod.label.Value]; e != nil {
 			e.Pod = pod.Pod
 			continue
 		}
-		hint := didYouMean(pod.label.Value, s.labels())
+		hint := r.near(pod.label.Value, s.labels)
 		r.errorf(pod.label, "unknown-reference", hint, "there is no executor %q", pod.label.Value)
 	}
 }

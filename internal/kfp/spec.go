@@ -45,27 +45,31 @@ type Component struct {
 type Ports struct {
 	Parameters []*Parameter
 	Artifacts  []*Artifact
+	parameters map[string]*Parameter
+	artifacts  map[string]*Artifact
+}
+
+// index makes the ports found by name.
+func (p *Ports) index() {
+	for _, x := range p.Parameters {
+		if p.parameters == nil {
+			p.parameters = make(map[string]*Parameter, len(p.Parameters))
+		}
+		p.parameters[x.Name] = x
+	}
+	for _, x := range p.Artifacts {
+		if p.artifacts == nil {
+			p.artifacts = make(map[string]*Artifact, len(p.Artifacts))
+		}
+		p.artifacts[x.Name] = x
+	}
 }
 
 // Parameter returns the parameter of a name, or nil.
-func (p *Ports) Parameter(name string) *Parameter {
-	for _, x := range p.Parameters {
-		if x.Name == name {
-			return x
-		}
-	}
-	return nil
-}
+func (p *Ports) Parameter(name string) *Parameter { return p.parameters[name] }
 
 // Artifact returns the artifact of a name, or nil.
-func (p *Ports) Artifact(name string) *Artifact {
-	for _, x := range p.Artifacts {
-		if x.Name == name {
-			return x
-		}
-	}
-	return nil
-}
+func (p *Ports) Artifact(name string) *Artifact { return p.artifacts[name] }
 
 // Parameter is an input or an output that is handed on by value.
 type Parameter struct {
