@@ -234,11 +234,10 @@ func (c *checker) condition(t *Task) {
 	in := &t.Component.In
 	_, diags := cel.Condition(t.When.X, cel.Env{
 		Parameter: func(name string) (cel.Operand, bool) {
-			p := in.Parameter(name)
-			if p == nil {
-				return cel.Operand{}, false
+			if p := in.Parameter(name); p != nil {
+				return cel.Operand{X: &expr.Ident{Name: "x"}, Type: celType(p.Type)}, true
 			}
-			return cel.Operand{X: &expr.Ident{Name: "x"}, Type: celType(p.Type)}, true
+			return cel.Operand{X: &expr.Ident{Name: "x"}}, c.given[name]
 		},
 		Artifact: func(name string, _ int64) (expr.Expr, bool) {
 			return &expr.Ident{Name: "x"}, in.Artifact(name) != nil
