@@ -171,6 +171,9 @@ func (r *reader) v1(n *source.Node) *v1Component {
 	if taskName(c.name) == "" {
 		c.name = "name"
 	}
+	if c.container != nil {
+		(&v1Container{r, c}).decide(c.container)
+	}
 	return c
 }
 

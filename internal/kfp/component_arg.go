@@ -79,7 +79,6 @@ type v1ContainerDraft struct {
 func (r *reader) container(of *v1Component) *Container {
 	n := of.container
 	d := v1ContainerDraft{&Container{At: n.Pos()}, &v1Container{r, of}}
-	d.decide(n)
 	if v1ContainerMessage.read(r, n, &d) && d.Image == nil {
 		r.errorf(n, "missing-key", "add image", "the container has no image")
 	}

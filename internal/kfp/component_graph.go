@@ -90,31 +90,50 @@ func (b *v1Builder) graph(c *v1Component, x *Component) {
 	v1GraphMessage.read(b.reader, c.graph, g)
 	names := uniqueNames{}
 	for _, t := range g.tasks {
-		g.open(t, names)
+		t.task.Name = names.take(cmp.Or(taskName(t.key.Value), "task"))
+		if t.ref.at != nil {
+			t.of = g.load(t.ref)
+		}
+	}
+	g.settle()
+	for _, t := range g.tasks {
+		if t.of == nil {
+			continue
+		}
+		t.task.Component = g.build(t.of)
+		t.task.Ref = Name{t.ref.at.Pos(), t.task.Component.Name}
+		x.DAG.Tasks = append(x.DAG.Tasks, t.task)
 	}
 	for _, t := range g.tasks {
 		if t.of != nil && t.arguments != nil {
 			b.each(t.arguments, func(key, value *source.Node) { g.argument(t, key, value) })
-		}
-		if t.of != nil {
-			x.DAG.Tasks = append(x.DAG.Tasks, t.task)
 		}
 	}
 	g.results(x)
 	x.In, x.Out = b.ports(c.inputs, true), b.ports(c.outputs, false)
 }
 
-// open finds the component of a task, and gives the task a name of its own.
-func (g *v1Graph) open(t *v1Task, names uniqueNames) {
-	t.task.Name = names.take(cmp.Or(taskName(t.key.Value), "task"))
-	if t.ref.at == nil {
-		return
+// settle makes parameters of outputs that are used as such. An output of a type
+// that KFP does not know may be either, and version 1 hands both on as files.
+func (g *v1Graph) settle() {
+	for _, t := range g.tasks {
+		if t.of == nil || t.arguments == nil {
+			continue
+		}
+		for _, f := range t.arguments.Fields {
+			to, from := t.of.inputs.find(f.Key.Value), f.Value.Field("taskOutput")
+			if to == nil || from == nil || to.decided == nil || !to.parameter {
+				continue
+			}
+			task, name := from.Field("taskId"), from.Field("outputName")
+			if task == nil || name == nil || g.byID[task.Value] == nil || g.byID[task.Value].of == nil {
+				continue
+			}
+			if out := g.byID[task.Value].of.outputs.find(name.Value); out != nil && out.decided == nil && out.isOpen() {
+				out.decided, out.parameter = to.decided, true
+			}
+		}
 	}
-	if t.of = g.load(t.ref); t.of == nil {
-		return
-	}
-	t.task.Component = g.build(t.of)
-	t.task.Ref = Name{t.ref.at.Pos(), t.task.Component.Name}
 }
 
 func (g *v1Graph) taskIDs() []string {

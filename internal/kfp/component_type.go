@@ -60,6 +60,11 @@ func isParameterType(n *source.Node) bool {
 	return (n == nil || n.Kind == source.Scalar) && parameterTypeOf(n) != ""
 }
 
+// isOpen reports whether the type does not say what an input or output is.
+func (p *v1Port) isOpen() bool {
+	return parameterTypeOf(p.typ) == "" && schemaOf(p.typ, diag.Pos{}).Title == generic
+}
+
 // schemaOf returns the type of an artifact.
 func schemaOf(n *source.Node, at diag.Pos) Schema {
 	s := Schema{At: at, Title: generic, Version: "0.0.1"}
