@@ -70,7 +70,7 @@ var fixed = []Of{
 	GoogleProject, GoogleLocation, ServiceAccount, PersistentResource,
 }
 
-// fields are what the placeholder of an input or an output may end with.
+// placeholderFields are the forms of the placeholders of inputs and outputs, without the names in them.
 var placeholderFields = map[string]Of{
 	"inputs.parameters":              InputParameter,
 	"inputs.artifacts":               InputArtifact,
