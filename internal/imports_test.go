@@ -25,15 +25,16 @@ var banned = map[string][]string{
 	"internal/lint":         {"internal/pipeline", "internal/interp", "internal/stdlib", "internal/compile", "internal/emulator"},
 	"internal/pipeline":     {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator"},
 	"internal/spec":         {"internal/workflow", "internal/interp", "internal/compile", "internal/emulator"},
-	"internal/compile":      {"internal/interp", "internal/stdlib", "internal/emulator", "internal/spec"},
-	"internal/interp":       {"internal/compile", "internal/stdlib", "internal/pipeline", "internal/spec", "internal/emulator", "internal/stub", "internal/journal"},
-	"internal/stdlib":       {"internal/compile", "internal/pipeline", "internal/spec", "internal/emulator", "internal/stub"},
-	"internal/form":         {"internal/interp", "internal/compile", "internal/pipeline", "internal/spec", "internal/emulator"},
-	"internal/stub":         {"internal/compile", "internal/pipeline", "internal/spec", "internal/emulator", "internal/cli"},
-	"internal/journal":      {"internal/compile", "internal/pipeline", "internal/spec", "internal/emulator", "internal/cli"},
-	"internal/workflowtest": {"internal/compile", "internal/pipeline", "internal/spec", "internal/emulator", "internal/cli"},
+	"internal/kfp":          {"internal/workflow", "internal/interp", "internal/stdlib", "internal/compile", "internal/emulator", "internal/spec", "internal/cli"},
+	"internal/compile":      {"internal/interp", "internal/stdlib", "internal/emulator", "internal/spec", "internal/kfp"},
+	"internal/interp":       {"internal/compile", "internal/stdlib", "internal/pipeline", "internal/spec", "internal/kfp", "internal/emulator", "internal/stub", "internal/journal"},
+	"internal/stdlib":       {"internal/compile", "internal/pipeline", "internal/spec", "internal/kfp", "internal/emulator", "internal/stub"},
+	"internal/form":         {"internal/interp", "internal/compile", "internal/pipeline", "internal/spec", "internal/kfp", "internal/emulator"},
+	"internal/stub":         {"internal/compile", "internal/pipeline", "internal/spec", "internal/kfp", "internal/emulator", "internal/cli"},
+	"internal/journal":      {"internal/compile", "internal/pipeline", "internal/spec", "internal/kfp", "internal/emulator", "internal/cli"},
+	"internal/workflowtest": {"internal/compile", "internal/pipeline", "internal/spec", "internal/kfp", "internal/emulator", "internal/cli"},
 	"internal/discovery":    {"internal/stdlib", "internal/interp", "internal/workflow", "internal/emulator", "internal/value"},
-	"internal/emulator":     {"internal/compile", "internal/pipeline", "internal/spec", "internal/cli", "functions"},
+	"internal/emulator":     {"internal/compile", "internal/pipeline", "internal/spec", "internal/kfp", "internal/cli", "functions"},
 	"internal/serving":      {"internal/emulator", "internal/gcp", "internal/interp"},
 	"internal/rollout":      {"internal/emulator", "internal/gcp", "internal/interp"},
 	"internal/executor":     {"internal/emulator", "internal/gcp", "internal/interp"},
@@ -44,7 +45,7 @@ var banned = map[string][]string{
 
 // yamlReaders are the only packages that may import a YAML library: the owners
 // of a surface syntax, and the command line for -o yaml.
-var yamlReaders = []string{"internal/workflow", "internal/spec", "internal/cli"}
+var yamlReaders = []string{"internal/workflow", "internal/spec", "internal/kfp/source", "internal/cli"}
 
 // TestImports reads the files in this process, so that the test cache sees
 // them: the output of a `go list` subprocess would be cached wrongly.

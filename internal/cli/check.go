@@ -20,8 +20,12 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE|DIR...",
 		Short: "Check pipelines and workflows: types, references, limits",
-		Long:  "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files,\ntold apart by content, and prints every problem with its place: what a deploy\nwould refuse, and what deploys but is surely not meant. A folder stands for\nthose of its files that are of these kinds.",
-		Args:  cobra.MinimumNArgs(1),
+		Long: "Checks pipeline specs, Cloud Workflows definitions, their tests and stub files, and\n" +
+			"the compiled pipelines and component.yaml of Kubeflow Pipelines, told apart by\n" +
+			"content, and prints every problem with its place: what a deploy would refuse, and\n" +
+			"what deploys but is surely not meant. A folder stands for those of its files that\n" +
+			"are of these kinds.",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			c := checked{app: a}
 			for _, arg := range args {
@@ -110,6 +114,9 @@ func checkSource(file string, src []byte, kind sourceKind) diag.List {
 		if err != nil {
 			return asList(file, err)
 		}
+		return found
+	case kindKFP:
+		_, found := parseKFP(file, src)
 		return found
 	}
 	loaded, err := loadPipeline(file)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/kakehi/kakehi/internal/diag"
+	"github.com/kakehi/kakehi/internal/kfp"
 	"github.com/kakehi/kakehi/internal/lazyregexp"
 )
 
@@ -23,10 +24,11 @@ const (
 // kindOf tells the kinds of source apart by their top-level keys, also in a
 // file that is not valid YAML: what is wrong with it, its own reader says best.
 func kindOf(src []byte) sourceKind {
+	if kfp.Is(src) { // first, as it is told fast and the files are large
+		return kindKFP
+	}
 	has := topKeys(src)
 	switch {
-	case has["pipelineSpec"], has["pipelineInfo"] && has["root"]:
-		return kindKFP
 	case has["main"]:
 		return kindWorkflow
 	case has["pipeline"], has["tasks"]:
@@ -85,7 +87,7 @@ func wrongKind(file string, got, want sourceKind) error {
 	switch {
 	case got == kindKFP:
 		d.Code = "kfp-unsupported"
-		d.Message = "this is a compiled Kubeflow pipeline, which this version of Kakehi cannot compile"
+		d.Message = "this is a Kubeflow pipeline, which this version of Kakehi checks but cannot compile"
 		d.Hint = "write the pipeline as a Kakehi spec: see workflows/penguins/pipeline.yaml and kakehi schema"
 	case got == kindWorkflow:
 		d.Message = "this is a Cloud Workflows definition already, not a pipeline"

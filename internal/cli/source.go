@@ -111,7 +111,13 @@ func loadPipeline(arg string) (*loadedSpec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := wrongKind(file, kindOf(src), kindSpec); err != nil {
+	kind := kindOf(src)
+	if kind == kindKFP { // its own mistakes come first
+		if _, found := parseKFP(file, src); found.HasErrors() {
+			return nil, found.Err()
+		}
+	}
+	if err := wrongKind(file, kind, kindSpec); err != nil {
 		return nil, err
 	}
 	p, err := spec.Parse(file, src, spec.Options{ReadFile: readSource})
