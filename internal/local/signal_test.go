@@ -21,9 +21,12 @@ import (
 	"time"
 
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
+	"github.com/google/go-cmp/cmp"
 
+	"github.com/kakehi/kakehi/internal/cli"
 	"github.com/kakehi/kakehi/internal/emulator"
 	"github.com/kakehi/kakehi/internal/gcp"
+	"github.com/kakehi/kakehi/internal/rollout"
 )
 
 // command is a kakehi command in a process of its own.
@@ -269,4 +272,62 @@ func TestInterrupt(t *testing.T) {
 	if len(all) != 1 || all[0].State != "JOB_STATE_CANCELLED" {
 		t.Errorf("jobs %+v, want one that is cancelled", all)
 	}
+}
+
+// A kakehi run that is cut off while its candidate has traffic takes it back; the
+// candidate of another run is let alone.
+func TestInterruptedRollout(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	first := newCommand(t, "run", served, "--data-dir", dir)
+	if err := first.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		cut   func(*command) error
+		flags []string
+		code  int
+	}{
+		{"interrupted", func(c *command) error { return c.Process.Signal(os.Interrupt) }, nil, 130},
+		{"timed out", func(*command) error { return nil }, []string{"--timeout", "8s"}, 124},
+	} {
+		// Without traffic it stays at the first step.
+		c := newCommand(t, append([]string{"run", served, "--data-dir", dir, "--traffic", "0"}, tt.flags...)...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the candidate has traffic", func() bool {
+			s := readRollout(t, dir)
+			return s.Phase == rollout.Progressing && s.Percent == 20
+		})
+		before := readRollout(t, dir)
+		if err := tt.cut(c); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); c.ProcessState.ExitCode() != tt.code {
+			t.Errorf("%s: kakehi run ended with %v, want exit code %d", tt.name, err, tt.code)
+		}
+		after := readRollout(t, dir)
+		want := []rollout.Target{{Type: rollout.ToRevision, Revision: before.Stable, Percent: 100}}
+		if diff := cmp.Diff(want, after.Traffic); diff != "" || after.Phase != rollout.RolledBack || after.Candidate != before.Candidate {
+			t.Errorf("%s: %+v, traffic %s", tt.name, after, diff)
+		}
+	}
+}
+
+// readRollout is kakehi rollout status; zero before there is a rollout.
+func readRollout(t *testing.T, dir string) rollout.Summary {
+	t.Helper()
+	var out, log bytes.Buffer
+	args := []string{"rollout", "status", "served", "-o", "json", "--data-dir", dir}
+	if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &log}); code != 0 {
+		t.Logf("kakehi %q: exit code %d\n%s", args, code, log.Bytes())
+		return rollout.Summary{}
+	}
+	var s rollout.Summary
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
