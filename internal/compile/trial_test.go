@@ -162,6 +162,27 @@ func TestTwoRunsAtOnce(t *testing.T) {
 	}
 }
 
+// TestTwoFirstRuns: what the earlier run created serves until the later one is
+// probed, and is lost to nobody.
+func TestTwoFirstRuns(t *testing.T) {
+	for name, want := range map[string]string{"the later passes": "the-late=100", "the later fails": "challeng=100"} {
+		w := servingWorld(t)
+		w.execution = "challenger"
+		w.functions["probe"] = w.probesTag
+		w.during("probe", func() {
+			w.execution, w.clock = "the-later", interp.NewVirtualClock(time.Unix(0, 0))
+			if name == "the later fails" {
+				w.undeployable = "penguins-the-late-release"
+			}
+			w.run(atOnce, "")
+		})
+		if o := w.run(atOnce, ""); !strings.Contains(result(o), `"decision":"held","revision":"penguins-challeng-release"`) {
+			t.Errorf("%s: the earlier run: %s", name, result(o))
+		}
+		same(t, "traffic when "+name, w.traffic(), want)
+	}
+}
+
 // TestProbeOfSupersededThatPassed: the probe ended well before the later run
 // deployed, and the earlier one still takes no traffic.
 func TestProbeOfSupersededThatPassed(t *testing.T) {

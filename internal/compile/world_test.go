@@ -390,6 +390,9 @@ func (w *world) cloudRun(r *http.Request, body []byte) *http.Response {
 		next["latestReadyRevision"] = name + "/revisions/" + revision.(string)
 	}
 	w.checkTraffic(next["traffic"])
+	if known, _ := at(next, "annotations", "kakehi.dev/revisions").(string); strings.Count(known, `"tag":"`) > 1 {
+		w.t.Errorf("more than one revision is on trial: %s", known)
+	}
 	next["etag"] = fmt.Sprint(len(w.calls))
 	w.services[name] = next
 	if w.undeployable != "" && at(change, "template", "revision") == w.undeployable {
