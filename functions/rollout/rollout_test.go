@@ -35,10 +35,10 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, service: map[string]any{
 		"name":        "projects/p/locations/us-central1/services/penguins",
-		"annotations": map[string]any{"kakehi.dev/execution": "x1", "kakehi.dev/model": "m"},
+		"annotations": map[string]any{"kakehi.dev/execution": "x1", "kakehi.dev/model": "m", "theirs": "kept", "kakehi.dev/revisions": `{"penguins-old":{"model":"m0"},"penguins-new":{"model":"m","tag":"c12345678"}}`},
 		"traffic": []any{
 			map[string]any{"type": rollout.ToRevision, "revision": "penguins-old", "percent": 100},
-			map[string]any{"type": rollout.ToRevision, "revision": "penguins-new", "tag": "candidate"},
+			map[string]any{"type": rollout.ToRevision, "revision": "penguins-new", "tag": "c12345678"},
 		},
 	}}
 	server := httptest.NewServer(http.HandlerFunc(w.list))
@@ -138,7 +138,7 @@ func TestPromotion(t *testing.T) {
 		w.log("penguins-new", 60, 0)
 		a := w.step()
 		shares = append(shares, a.Summary.Percent)
-		if a.Annotations["kakehi.dev/model"] != "m" {
+		if a.Annotations["kakehi.dev/model"] != "m" || a.Annotations["theirs"] != "kept" {
 			t.Error("another annotation is lost")
 		}
 	}
@@ -163,8 +163,8 @@ func TestRollback(t *testing.T) {
 	w.log("penguins-old", 100, 0)
 	w.log("penguins-new", 6, 5)
 	a := w.step()
-	want := []rollout.Target{{Type: rollout.ToRevision, Revision: "penguins-old", Percent: 100}, {Type: rollout.ToRevision, Revision: "penguins-new", Tag: "candidate"}}
-	if diff := cmp.Diff(want, a.Traffic); diff != "" || a.Action != rollout.RollBack || !a.Done {
+	want := []rollout.Target{{Type: rollout.ToRevision, Revision: "penguins-old", Percent: 100}}
+	if diff := cmp.Diff(want, a.Traffic); diff != "" || a.Annotations["kakehi.dev/model"] != "m0" || a.Action != rollout.RollBack || !a.Done {
 		t.Errorf("%s %s", a.Action, diff)
 	}
 }

@@ -38,22 +38,22 @@ type taskRecord struct {
 
 // logEvent is what a compiled workflow logs of itself; see package compile.
 type logEvent struct {
-	Event   string                     `json:"event"` // task, rollout or approve
-	Task    string                     `json:"task"`
-	State   string                     `json:"state"`
-	Job     string                     `json:"job"`
-	Attempt int                        `json:"attempt"`
-	Because string                     `json:"because"`
-	Message string                     `json:"message"`
-	URL     string                     `json:"url"`
-	Service string                     `json:"service"`
-	Action  string                     `json:"action"`
-	Reason  string                     `json:"reason"`
-	Outputs map[string]json.RawMessage `json:"outputs"`
-	Traffic []struct {
+	Event     string                     `json:"event"` // task, rollout or approve
+	Task      string                     `json:"task"`
+	State     string                     `json:"state"`
+	Job       string                     `json:"job"`
+	Attempt   int                        `json:"attempt"`
+	Because   string                     `json:"because"`
+	Message   string                     `json:"message"`
+	URL       string                     `json:"url"`
+	Service   string                     `json:"service"`
+	Candidate string                     `json:"candidate"` // revision
+	Action    string                     `json:"action"`
+	Reason    string                     `json:"reason"`
+	Outputs   map[string]json.RawMessage `json:"outputs"`
+	Traffic   []struct {
 		Revision string `json:"revision"`
 		Percent  int    `json:"percent"`
-		Tag      string `json:"tag"`
 	} `json:"traffic"`
 }
 
@@ -271,7 +271,7 @@ func shortNumber(v string) string {
 func trafficNote(e logEvent) string {
 	note := e.Action
 	for _, t := range e.Traffic {
-		if t.Tag == "candidate" {
+		if t.Revision == e.Candidate {
 			note = fmt.Sprintf("%d %% to %s", t.Percent, t.Revision)
 		}
 	}

@@ -93,7 +93,11 @@ func (a *app) rolloutCommand() *cobra.Command {
 			if err := textOrJSON(output); err != nil {
 				return err
 			}
-			return a.withService(cmd.Context(), o, args[0], func(_ *gcp.Client, _ *runpb.Service, s *rollout.Service) error {
+			return a.withCloud(o, func(c *gcp.Client) error {
+				_, s, err := readService(cmd.Context(), c, args[0])
+				if err != nil {
+					return err
+				}
 				summary, err := rollout.Status(s)
 				if err != nil {
 					return err
@@ -119,13 +123,9 @@ func (a *app) forceCommand(o *cloudFlags, name, short string, action rollout.Act
 			if err := textOrJSON(output); err != nil {
 				return err
 			}
-			ctx := cmd.Context()
-			return a.withService(ctx, *o, args[0], func(c *gcp.Client, service *runpb.Service, s *rollout.Service) error {
-				answer, err := rollout.Force(s, action, time.Now())
+			return a.withCloud(*o, func(c *gcp.Client) error {
+				answer, err := forceRollout(cmd.Context(), c, args[0], action, "by hand")
 				if err != nil {
-					return err
-				}
-				if err := applyAnswer(ctx, c, service, answer); err != nil {
 					return err
 				}
 				return a.printRollout(answer.Summary, output)
@@ -140,32 +140,51 @@ func (a *app) forceCommand(o *cloudFlags, name, short string, action rollout.Act
 // the service at the same time.
 const maxClashes = 5
 
-// withService reads a service and calls f with it, again when f found that
-// somebody changed it meanwhile.
-func (a *app) withService(ctx context.Context, o cloudFlags, id string, f func(*gcp.Client, *runpb.Service, *rollout.Service) error) (err error) {
+// withCloud calls f with a client of the cloud that the flags name.
+func (a *app) withCloud(o cloudFlags, f func(*gcp.Client) error) (err error) {
 	client, closeClient, err := a.connect(o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeClient()) }()
+	return denied(f(client))
+}
+
+// readService reads a service, as it is written back and as a rollout sees it.
+func readService(ctx context.Context, c *gcp.Client, id string) (*runpb.Service, *rollout.Service, error) {
+	service, err := c.Service(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read service %s: %w", id, err)
+	}
+	s, err := parseService(service)
+	return service, s, err
+}
+
+func parseService(service *runpb.Service) (*rollout.Service, error) {
+	body, err := protojson.Marshal(service)
+	if err != nil {
+		return nil, err
+	}
+	return rollout.ParseService(body)
+}
+
+// forceRollout ends the rollout of a service, also when somebody changes the
+// service meanwhile.
+func forceRollout(ctx context.Context, c *gcp.Client, id string, action rollout.Action, why string) (rollout.Answer, error) {
 	for try := 1; ; try++ {
-		service, err := client.Service(ctx, id)
+		service, s, err := readService(ctx, c, id)
 		if err != nil {
-			return denied(fmt.Errorf("read service %s: %w", id, err))
+			return rollout.Answer{}, err
 		}
-		body, err := protojson.Marshal(service)
+		answer, err := rollout.Force(s, action, why, time.Now())
 		if err != nil {
-			return err
+			return rollout.Answer{}, err
 		}
-		s, err := rollout.ParseService(body)
-		if err != nil {
-			return err
-		}
-		err = f(client, service, s)
+		err = applyAnswer(ctx, c, service, answer)
 		if status.Code(err) == codes.Aborted && try < maxClashes {
 			continue
 		}
-		return denied(err)
+		return answer, err
 	}
 }
 

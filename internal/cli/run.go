@@ -187,7 +187,7 @@ func (r *localRun) uploadFiles(ctx context.Context, args map[string]any) error {
 }
 
 // follow shows an execution until it ends. When ctx ends first, it cancels the
-// execution and the jobs that it started.
+// execution and the jobs that it started, and takes back what it was rolling out.
 func (r *localRun) follow(ctx context.Context, x *executionspb.Execution) (*runRecord, error) {
 	b := newBoard(r.Err, r.term, taskNames(r.loaded.pipeline))
 	defer b.close()
@@ -223,7 +223,7 @@ func (r *localRun) follow(ctx context.Context, x *executionspb.Execution) (*runR
 		case e, ok := <-events:
 			switch {
 			case !ok:
-				return r.ended(limit, x.Name, rec)
+				return r.ended(limit, x.Name, rec, b.say)
 			case e.Log != nil && e.Log.JSON != nil:
 				if data, err := value.ToJSON(e.Log.JSON); err == nil {
 					rec.take(data)
@@ -252,12 +252,15 @@ func (r *localRun) cancel(name string) error {
 // errTimedOut ends a run that --timeout cut off.
 var errTimedOut = errors.New("the run took longer than --timeout and was cancelled")
 
-func (r *localRun) ended(limit context.Context, name string, rec *recorder) (*runRecord, error) {
+func (r *localRun) ended(limit context.Context, name string, rec *recorder, say func(format string, args ...any)) (*runRecord, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	x, err := r.cloud.Client.WaitExecution(ctx, name, 10*time.Millisecond)
 	if err != nil {
 		return nil, err
+	}
+	if x.State == executionspb.Execution_CANCELLED {
+		r.takeBack(ctx, path.Base(name), say)
 	}
 	why := ""
 	if e := x.GetError(); e != nil {

@@ -12,7 +12,7 @@
 // The definition reports through sys.log, in maps with the key event:
 //
 //	{event: task, task, state, …}    a task changed its state
-//	{event: rollout, task, service, action, traffic, reason}
+//	{event: rollout, task, service, candidate, action, traffic, reason}
 //	{event: approve, task, message, url}    somebody must call url
 //
 // A task is named by its path: sub-pipelines and iterations are in it, as in

@@ -3,6 +3,7 @@ package compile_test
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,15 +32,28 @@ func servingWorld(t *testing.T) *world {
 	return w
 }
 
+// known is what the service's annotations tell of a revision.
+func (w *world) known(revision string) object {
+	text, ok := at(w.services[serviceName], "annotations", "kakehi.dev/revisions").(string)
+	if !ok {
+		return nil
+	}
+	known, _ := decode(w.t, []byte(text))[revision].(object)
+	return known
+}
+
 // traffic is the service's, as REVISION[:TAG]=PERCENT, where REVISION is what
-// the execution gave to the name that the service and the task release make.
+// the execution gave to the name that the service and the task release make,
+// and TAG is candidate for the one that its deployment gave to it.
 func (w *world) traffic() string {
 	targets, _ := w.services[serviceName]["traffic"].([]any)
 	var list []string
 	for _, target := range targets {
-		s, _ := at(target, "revision").(string)
-		s = strings.TrimSuffix(strings.TrimPrefix(s, "penguins-"), "-release")
-		if tag, ok := at(target, "tag").(string); ok {
+		revision, _ := at(target, "revision").(string)
+		s := strings.TrimSuffix(strings.TrimPrefix(revision, "penguins-"), "-release")
+		if tag, ok := at(target, "tag").(string); ok && tag == w.known(revision)["tag"] {
+			s += ":candidate"
+		} else if ok {
 			s += ":" + tag
 		}
 		percent, err := json.Marshal(at(target, "percent"))
@@ -65,6 +79,18 @@ func (w *world) decides(seen *[]string, decisions ...object) func(object) (int, 
 	}
 }
 
+// tagOf is the tag that a probe was sent to, of the form that service names
+// leave room for.
+func tagOf(t *testing.T, probe object) string {
+	t.Helper()
+	url, _ := given(probe, "url").(string)
+	tag, _, _ := strings.Cut(strings.TrimPrefix(url, "https://"), "---")
+	if !regexp.MustCompile(`^c[a-z0-9]{8}$`).MatchString(tag) {
+		t.Errorf("the tag in %s is %q", url, tag)
+	}
+	return tag
+}
+
 func split(stable, candidate string, percent int) []any {
 	return []any{
 		object{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION", "revision": "penguins-" + stable + "-release", "percent": 100 - percent},
@@ -83,9 +109,10 @@ func TestFirstRevisionServesAtOnce(t *testing.T) {
 		`"model":"projects/p/locations/us-central1/models/penguins@1"}`)
 	same(t, "traffic", w.traffic(), "01234567=100")
 	service := w.services[serviceName]
+	const model, golden = "projects/p/locations/us-central1/models/penguins@1", "gs://bkt/p/0123456789abcdef/train/golden"
 	same(t, "annotations", service["annotations"], any(object{
-		"kakehi.dev/execution": "0123456789abcdef", "kakehi.dev/model": "projects/p/locations/us-central1/models/penguins@1",
-		"kakehi.dev/golden": "gs://bkt/p/0123456789abcdef/train/golden",
+		"kakehi.dev/execution": "0123456789abcdef", "kakehi.dev/model": model, "kakehi.dev/golden": golden,
+		"kakehi.dev/revisions": `{"penguins-01234567-release":{"model":"` + model + `","golden":"` + golden + `","tag":null}}`,
 	}))
 	same(t, "template", service["template"], any(object{
 		"revision": "penguins-01234567-release", "serviceAccount": "serving@p",
@@ -96,7 +123,7 @@ func TestFirstRevisionServesAtOnce(t *testing.T) {
 		}},
 	}))
 	same(t, "probed", at(probed, "inputs", "parameterValues"), any(object{
-		"url": "https://candidate---penguins-12.us-central1.run.app", "audience": "https://penguins-12.us-central1.run.app",
+		"url": "https://" + tagOf(t, probed) + "---penguins-12.us-central1.run.app", "audience": "https://penguins-12.us-central1.run.app",
 	}))
 	same(t, "golden", at(probed, "inputs", "artifacts", "golden", "artifacts", 0, "uri"), any("gs://bkt/p/0123456789abcdef/train/golden"))
 }
@@ -317,7 +344,7 @@ tasks:
 outputs: {decision: $go.decision}
 `
 	w := champion(t)
-	fails(t, w.run(again, ""), "task go: service penguins has no revision tagged candidate")
+	fails(t, w.run(again, ""), "task go: service penguins has no candidate, deploy one with serve")
 	w.services[serviceName]["traffic"] = split("champion", "challeng", 0)
 	var asked object
 	w.functions["rollout"] = func(in object) (int, any) {

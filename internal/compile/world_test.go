@@ -38,6 +38,8 @@ type world struct {
 	jobs      []object
 	models    map[string]bool
 	services  map[string]object
+	// undeployable is a revision that does not come up.
+	undeployable string
 	// disturb may answer a request instead; nil, nil lets it pass.
 	disturb func(r *http.Request) (*http.Response, error)
 	clock   interp.Clock
@@ -387,9 +389,34 @@ func (w *world) cloudRun(r *http.Request, body []byte) *http.Response {
 	if revision := at(change, "template", "revision"); revision != nil {
 		next["latestReadyRevision"] = name + "/revisions/" + revision.(string)
 	}
+	w.checkTraffic(next["traffic"])
+	if known, _ := at(next, "annotations", "kakehi.dev/revisions").(string); strings.Count(known, `"tag":"`) > 1 {
+		w.t.Errorf("more than one revision is on trial: %s", known)
+	}
 	next["etag"] = fmt.Sprint(len(w.calls))
 	w.services[name] = next
+	if w.undeployable != "" && at(change, "template", "revision") == w.undeployable {
+		return answer(200, object{"name": "op", "done": true, "error": object{"code": 9, "message": w.undeployable + " did not listen on PORT"}})
+	}
 	return answer(200, object{"name": "op", "done": true, "response": next})
+}
+
+// checkTraffic wants percentages that sum to 100, and no tag twice.
+func (w *world) checkTraffic(traffic any) {
+	sum, tags := 0.0, map[string]bool{}
+	targets, _ := traffic.([]any)
+	for _, target := range targets {
+		percent, _ := at(target, "percent").(float64)
+		sum += percent
+		tag, _ := at(target, "tag").(string)
+		if tags[tag] && tag != "" {
+			w.t.Errorf("the tag %s is in the traffic twice: %v", tag, traffic)
+		}
+		tags[tag] = true
+	}
+	if sum != 100 {
+		w.t.Errorf("the traffic sums to %v: %v", sum, traffic)
+	}
 }
 
 // count counts the requests that begin with a method and a URL.

@@ -21,9 +21,13 @@ import (
 	"time"
 
 	executionspb "cloud.google.com/go/workflows/executions/apiv1/executionspb"
+	"github.com/google/go-cmp/cmp"
 
+	"github.com/kakehi/kakehi/internal/cli"
 	"github.com/kakehi/kakehi/internal/emulator"
 	"github.com/kakehi/kakehi/internal/gcp"
+	"github.com/kakehi/kakehi/internal/local"
+	"github.com/kakehi/kakehi/internal/rollout"
 )
 
 // command is a kakehi command in a process of its own.
@@ -269,4 +273,66 @@ func TestInterrupt(t *testing.T) {
 	if len(all) != 1 || all[0].State != "JOB_STATE_CANCELLED" {
 		t.Errorf("jobs %+v, want one that is cancelled", all)
 	}
+}
+
+// A kakehi run that is cut off while its candidate has traffic takes it back.
+func TestInterruptedRollout(t *testing.T) {
+	t.Parallel()
+	dir := dataDir(t)
+	first := newCommand(t, "run", served, "--data-dir", dir)
+	if err := first.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		cut   func(*command) error
+		flags []string
+		code  int
+	}{
+		{"interrupted", func(c *command) error { return c.Process.Signal(os.Interrupt) }, nil, 130},
+		{"timed out", func(*command) error { return nil }, []string{"--timeout", "20s"}, 124},
+	} {
+		addrFile := filepath.Join(dir, local.AddrFile)
+		if err := os.Remove(addrFile); err != nil {
+			t.Fatal(err)
+		}
+		// Without traffic it stays at the first step.
+		c := newCommand(t, append([]string{"run", served, "--data-dir", dir, "--traffic", "0"}, tt.flags...)...)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var addr []byte
+		until(t, "kakehi run serves", func() bool { addr, _ = os.ReadFile(addrFile); return len(addr) > 0 })
+		var before rollout.Summary
+		until(t, "the candidate has traffic", func() bool {
+			before = readRollout(t, "--addr", strings.TrimSpace(string(addr)))
+			return before.Phase == rollout.Progressing && before.Percent == 20
+		})
+		if err := tt.cut(c); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Wait(); c.ProcessState.ExitCode() != tt.code {
+			t.Errorf("%s: kakehi run ended with %v, want exit code %d", tt.name, err, tt.code)
+		}
+		after := readRollout(t, "--data-dir", dir)
+		want := []rollout.Target{{Type: rollout.ToRevision, Revision: before.Stable, Percent: 100}}
+		if diff := cmp.Diff(want, after.Traffic); diff != "" || after.Phase != rollout.RolledBack || after.Candidate != before.Candidate {
+			t.Errorf("%s: %+v, traffic %s", tt.name, after, diff)
+		}
+	}
+}
+
+// readRollout is kakehi rollout status.
+func readRollout(t *testing.T, cloud ...string) rollout.Summary {
+	t.Helper()
+	var out, log bytes.Buffer
+	args := append([]string{"rollout", "status", "served", "-o", "json"}, cloud...)
+	if code := cli.Main(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &log}); code != 0 {
+		t.Fatalf("kakehi %q: exit code %d\n%s", args, code, log.Bytes())
+	}
+	var s rollout.Summary
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -18,9 +18,6 @@ import (
 )
 
 const (
-	// goldenAnnotation names the golden rows of the model that a compiled
-	// workflow deployed.
-	goldenAnnotation = "kakehi.dev/golden"
 	// lookEvery is the time between two looks for rollouts.
 	lookEvery = 500 * time.Millisecond
 	// maxInFlight bounds the requests under way to one service.
@@ -159,9 +156,9 @@ func (t *Traffic) post(ctx context.Context, url string, instance json.RawMessage
 	_, _ = io.Copy(io.Discard, resp.Body)
 }
 
-// golden reads the golden rows of the model that a service got last.
+// golden reads the golden rows of the model that is on trial or serves.
 func (c *Cloud) golden(s *runpb.Service) ([]serving.Golden, error) {
-	file, ok := c.File(s.Annotations[goldenAnnotation])
+	file, ok := c.File(s.Annotations[rollout.GoldenAnnotation])
 	if !ok {
 		return nil, nil
 	}

@@ -244,9 +244,10 @@ func (c *checker) scalars(list []*Input, s *scope, what string) {
 	}
 }
 
-// candidateTag is the tag of a new revision in the URL at which it is probed,
-// which must fit a DNS label.
-const candidateTag = "candidate---"
+// candidateTag is as long as the tag of a new revision in the URL at which it is
+// probed, which must fit a DNS label: a compiled workflow makes it of c and eight
+// more characters.
+const candidateTag = "c12345678---"
 
 var serviceForm = lazyregexp.New(`^[a-z]([a-z0-9-]*[a-z0-9])?$`)
 

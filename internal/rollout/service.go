@@ -77,6 +77,13 @@ func (s *Service) State(candidate, execution string, started time.Time) (State, 
 	if owner := s.Annotations[ExecutionAnnotation]; execution != "" && owner != "" && owner != execution {
 		return State{}, &SupersededError{Service: s.ID(), Execution: owner}
 	}
+	deployed, err := s.deployed()
+	if err != nil {
+		return State{}, err
+	}
+	if deployed != "" && deployed != candidate { // another task of the same execution
+		return State{}, &SupersededError{Service: s.ID(), Execution: execution}
+	}
 	kept, found, err := s.saved()
 	if err != nil {
 		return State{}, err
@@ -96,10 +103,6 @@ func (e *SupersededError) Error() string {
 
 // Apply turns a decision into what to write to the service.
 func (s *Service) Apply(d Decision) (Answer, error) {
-	traffic := s.traffic()
-	if d.Percent >= 0 {
-		traffic = Shift(traffic, d.State.Candidate, d.Percent, d.State.Stable)
-	}
 	body, err := json.Marshal(d.State)
 	if err != nil {
 		return Answer{}, fmt.Errorf("encode the rollout state: %w", err)
@@ -109,6 +112,15 @@ func (s *Service) Apply(d Decision) (Answer, error) {
 		annotations = map[string]string{}
 	}
 	annotations[Annotation] = string(body)
+	traffic := s.traffic()
+	if serving := d.State.serving(); serving != "" {
+		if traffic, err = s.settle(traffic, annotations, d.State.Candidate, serving); err != nil {
+			return Answer{}, err
+		}
+	}
+	if d.Percent >= 0 {
+		traffic = Shift(traffic, d.State.Candidate, d.Percent, d.State.Stable)
+	}
 	return Answer{
 		Action: d.Action, Traffic: traffic, Annotations: annotations,
 		Reason: d.Reason, Done: d.Done, Summary: s.summary(d.State, traffic),
@@ -131,9 +143,10 @@ func Status(s *Service) (Summary, error) {
 
 // Force ends a rollout by hand, with action Promote or RollBack; the workflow
 // that runs it stops at its next look. A promoted rollout can be rolled back
-// as long as its stable revision exists.
-func Force(s *Service, a Action, now time.Time) (Answer, error) {
-	state, found, err := s.saved()
+// as long as its stable revision exists, and a candidate before its rollout has
+// begun.
+func Force(s *Service, a Action, why string, now time.Time) (Answer, error) {
+	state, found, err := s.latest(now)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -146,7 +159,32 @@ func Force(s *Service, a Action, now time.Time) (Answer, error) {
 	if a != Promote && a != RollBack {
 		return Answer{}, fmt.Errorf("cannot force %q: want %s or %s", a, Promote, RollBack)
 	}
-	return s.Apply(state.finish(now, a, string(a)+" by hand"))
+	if a == Promote && state.Phase == Progressing && state.Step < 0 {
+		return Answer{}, fmt.Errorf("the rollout of revision %s has not begun: wait for its probe", state.Candidate)
+	}
+	return s.Apply(state.finish(now, a, string(a)+" "+why))
+}
+
+// Unfinished says whether a candidate that the execution deployed is on trial,
+// next to a stable revision, and nothing is decided yet.
+func (s *Service) Unfinished(execution string) bool {
+	state, found, err := s.latest(time.Time{})
+	return err == nil && found && state.Stable != "" && state.Phase == Progressing &&
+		state.Execution == execution && s.Annotations[ExecutionAnnotation] == execution
+}
+
+// latest is the rollout of the candidate that was deployed last, which may not
+// have begun.
+func (s *Service) latest(now time.Time) (State, bool, error) {
+	state, found, err := s.saved()
+	if err != nil {
+		return State{}, false, err
+	}
+	deployed, err := s.deployed()
+	if err != nil || deployed == "" || deployed == state.Candidate {
+		return state, found, err
+	}
+	return Begin(deployed, s.stable(deployed, state.onTrial()), s.Annotations[ExecutionAnnotation], now), true, nil
 }
 
 func (s *Service) saved() (State, bool, error) {
@@ -176,6 +214,18 @@ func (s *Service) traffic() []Target {
 		out[i] = t
 	}
 	return out
+}
+
+// serving is the revision that an ended rollout leaves with the traffic, "" as
+// long as it is not decided.
+func (s State) serving() string {
+	switch s.Phase {
+	case Promoted:
+		return s.Candidate
+	case RolledBack:
+		return s.Stable
+	}
+	return ""
 }
 
 // onTrial is the candidate that the rollout has neither promoted nor rolled back,

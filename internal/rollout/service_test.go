@@ -65,11 +65,11 @@ func TestServiceRollout(t *testing.T) {
 	if err != nil || status.Phase != Promoted || status.Canary.Requests != 180 || status.Stable != "penguins-old" {
 		t.Errorf("status %+v, %v", status, err)
 	}
-	back, err := Force(s, RollBack, now)
+	back, err := Force(s, RollBack, "by hand", now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Target{to("penguins-new", 0, "candidate"), to("penguins-old", 100, "")}, back.Traffic); diff != "" {
+	if diff := cmp.Diff([]Target{to("penguins-old", 100, "")}, back.Traffic); diff != "" {
 		t.Error(diff)
 	}
 	s.apply(back)
@@ -132,7 +132,7 @@ func TestParseServiceErrors(t *testing.T) {
 		}
 	}
 	s := service(t, serviceJSON)
-	if _, err := Force(s, Promote, began); err == nil || !strings.Contains(err.Error(), "has no rollout") {
+	if _, err := Force(s, Promote, "by hand", began); err == nil || !strings.Contains(err.Error(), "has no rollout") {
 		t.Errorf("%v", err)
 	}
 	s.Annotations[Annotation] = "{broken"
