@@ -159,7 +159,6 @@ type order struct {
 	id, kind  string
 	name      string // once its creation was acknowledged
 	cancelled bool   // a cancellation was acknowledged
-	callbacks int    // calls of its callback that were acknowledged
 	sentAgain bool   // the answer to a call of its callback was lost, so it was sent again
 	firstLife int64  // in which it was asked for
 }
