@@ -153,8 +153,7 @@ type arrival struct {
 	failed       bool  // it was answered with 503
 }
 
-// order is executed in one try: which execution it is, and what was
-// acknowledged of it.
+// order is an execution that was asked for, with what was acknowledged of it.
 type order struct {
 	id, kind  string
 	name      string // once its creation was acknowledged

@@ -16,7 +16,7 @@ import (
 type writer struct {
 	update   func(func(*store.Tx) error) error // a transaction
 	interval time.Duration
-	report   func(error) // told of each failed flush
+	report   func(error) // told when flushes begin to fail
 
 	mu        sync.Mutex
 	committed sync.Cond
@@ -160,7 +160,7 @@ func (w *writer) close() error {
 
 func (w *writer) loop() {
 	defer w.timer.Stop()
-	for {
+	for failing := false; ; {
 		select {
 		case <-w.wake:
 		case <-w.timer.C:
@@ -168,10 +168,14 @@ func (w *writer) loop() {
 			w.result <- w.end()
 			return
 		}
-		if err := w.flush(); err != nil {
-			w.report(err)
+		err := w.flush()
+		if err != nil {
 			w.timer.Reset(retryInterval)
 		}
+		if err != nil && !failing {
+			w.report(err)
+		}
+		failing = err != nil
 	}
 }
 
