@@ -19,7 +19,7 @@ var inputsMessage = message[Task]{"the inputs of a task", []field[Task]{
 func (r *reader) input(key, n *source.Node, m *message[Input]) *Input {
 	i := &Input{At: key.TextPos(), Name: key.Value}
 	before := len(r.diags)
-	if m.read(r, n, i) && i.From == nil && len(r.diags) == before {
+	if m.read(r, n, i) && i.From == nil && !r.diags[before:].HasErrors() { // an unknown key is a warning only
 		r.errorf(key, "missing-key", "", "nothing is said to give the input %q", key.Value)
 	}
 	return i
